@@ -1,0 +1,1 @@
+"""Packet-log formats: one a file, each with `sniff(head)` and `read(path)`."""

@@ -1,0 +1,1 @@
+"""Measures: samples or packets in, numbers out; pure, and ignorant of thresholds."""

@@ -1,0 +1,376 @@
+"""The records: each table's columns, units and meanings, declared once; and what detectors look at.
+
+A table is a frozen dataclass whose fields are its columns. `None` means not measured, never zero.
+Times: samples (integers) inside a run; seconds since the event's start in a finding; UTC (nanoseconds since
+1970 inside the program) on events, recordings and packet logs. The converters stand at the end.
+"""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+HOP_S = 0.01  # hop of every series: 10 ms
+"""Seconds between two values of a series."""
+
+Source = Literal["audio", "container", "packets", "stats", "event"]
+Severity = Literal["minor", "major", "critical"]
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+KINDS: dict[Source, tuple[str, ...]] = {
+    "audio": (
+        "dropout", "attenuation", "silence", "concealment", "repetition", "discontinuity", "clipping",
+        "low_level", "bandwidth_drop", "noise_burst", "hum", "dc_offset", "channel_fault", "echo",
+        "unintended_audio",
+    ),
+    "container": ("missing_media", "damaged_media", "elided_time", "clock_mismatch", "unreadable"),
+    "packets": (
+        "loss", "late", "jitter", "stall", "reordering", "duplication", "stream_reset", "clock_drift",
+    ),
+    "stats": ("concealed_audio", "interruption", "playout_fault"),
+    "event": ("late_start", "room_restart", "outage", "capacity", "unexplained_complaints"),
+}  # fmt: skip
+"""Every kind of finding there can be, by source; the inventory of detectors says which are looked for."""
+
+CAUSES = (
+    "network_loss", "late_arrival", "sender_stall", "server_outage", "server_restart", "sender_capture",
+    "recorder", "elided_time", "playout_device", "intended", "unexplained", "not_measurable",
+)  # fmt: skip
+"""The closed list of causes."""
+
+
+class InputError(Exception):
+    """An input that can't be used; the message names file, place and remedy."""
+
+
+def col(meaning: str, unit: str = "", default: Any = dataclasses.MISSING) -> Any:
+    """A column of a table: what it means and, where the name does not end in it, its unit."""
+    return field(default=default, metadata={"meaning": meaning, "unit": unit})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """An interval of a track, stream or event in which something is wrong (table `findings`).
+
+    A detector fills kind to evidence with times in seconds of its own subject; the pipeline places the finding
+    on the event and gives it its identity.
+    """
+
+    event_id: str = col("event the finding belongs to", default="")
+    finding_id: str = col("stable identity: same input and settings, same id", default="")
+    kind: str = col("what is wrong; see KINDS", default="")
+    source: str = col("audio, container, packets, stats or event", default="")
+    scope: str = col("track, stream, room or recorder", default="track")
+    room: str | None = col("room, where known", default=None)
+    track: str | None = col("participant, or the mix", default=None)
+    recording: str | None = col("path of the recording inside the event", default=None)
+    stream: str | None = col("SSRC as 0x%08x", default=None)
+    log: str | None = col("path of the packet log inside the event", default=None)
+    channel: int | None = col("channel, from 0; empty: all channels", default=None)
+    start_s: float = col("start, seconds since the event's start")
+    end_s: float = col("end (half-open), seconds since the event's start")
+    duration_s: float = col("end less start", default=0.0)
+    start_utc: str | None = col("start in UTC, RFC 3339; empty: not known", default=None)
+    value: float | None = col("the measured value that made the finding", default=None)
+    unit: str = col("unit of value", default="")
+    severity: Severity = col("minor, major or critical", default="minor")
+    confidence: float = col("how sure it is that the fault is there, 0 to 1", default=1.0)
+    cause: str = col("why; from the closed list", default="not_measurable")
+    cause_confidence: float | None = col("how sure the cause is, 0 to 1", default=None)
+    cause_finding_id: str | None = col("the finding that explains this one", default=None)
+    evidence: str = col("measured facts behind finding and cause, JSON text", default="{}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamRow:
+    """The packets of one SSRC in one packet log (table `streams`); how it counts stands in `measures/rtp.py`."""
+
+    event_id: str = col("event", default="")
+    log: str = col("path of the packet log inside the event")
+    room: str | None = col("room, where known", default=None)
+    participant: str | None = col("participant, where known", default=None)
+    vantage: str | None = col("sender, sfu-in, sfu-out, receiver or recorder", default=None)
+    ssrc: str = col("SSRC as 0x%08x")
+    src: str = col("source address and port")
+    dst: str = col("destination address and port")
+    payload_type: int = col("most frequent RTP payload type")
+    codec: str | None = col("codec, where known", default=None)
+    clock_rate_hz: int | None = col("RTP clock rate (of the last stretch, where it changes)", default=None)
+    clock_rate_from: str = col("static, sdp, settings, inferred or unknown", default="unknown")
+    packets: int = col("all RTP packets, duplicates included")
+    expected: int = col("span of extended sequence numbers, summed over resets")
+    lost: int = col("expected less the unique ones received")
+    loss_pct: float = col("lost of expected")
+    duplicates: int = col("packets whose sequence number came before")
+    reordered: int = col("packets below a sequence number already seen, duplicates not counted (RFC 4737)")
+    late: int | None = col("packets after their playout time; empty: no playout model was run", default=None)
+    first_s: float = col("first packet, seconds since the event's (or log's) start")
+    last_s: float = col("last packet, seconds since the event's (or log's) start")
+    jitter_ms: float | None = col("RFC 3550 6.4.1 jitter at the end", default=None)
+    jitter_mean_ms: float | None = col("mean of the jitter over packets", default=None)
+    jitter_max_ms: float | None = col("largest jitter", default=None)
+    delta_max_ms: float | None = col("longest pause between packets", default=None)
+    pdv_p50_ms: float | None = col("packet delay variation, median", default=None)
+    pdv_p95_ms: float | None = col("packet delay variation, 95th percentile", default=None)
+    pdv_p99_ms: float | None = col("packet delay variation, 99th percentile", default=None)
+    skew_ppm: float | None = col("slope of arrival time against media time, less one", default=None)
+    loss_bursts: int | None = col("RFC 3611 bursts", default=None)
+    burst_density_pct: float | None = col("RFC 3611 4.7.2 burst density", default=None)
+    gap_density_pct: float | None = col("RFC 3611 4.7.2 gap density", default=None)
+    burst_duration_mean_ms: float | None = col("mean burst duration", default=None)
+    gap_duration_mean_ms: float | None = col("mean RFC 3611 gap duration", default=None)
+    burst_r: float | None = col("mean loss run over that of random loss (BurstR)", default=None)
+    loss_run_max: int = col("longest run of lost packets", default=0)
+    r_factor: float | None = col("E-model R; empty: not measured", default=None)
+    mos_estimated: float | None = col("estimated MOS; empty: not measured", default=None)
+    mos_model: str | None = col("name, version and row of the model behind the MOS", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordingRow:
+    """One channel-independent recording (table `recordings`)."""
+
+    event_id: str = col("event", default="")
+    recording: str = col("path inside the event")
+    room: str | None = col("room, where known", default=None)
+    track: str = col("participant, or mix")
+    recorder: str | None = col("recorder profile from settings", default=None)
+    sha256: str = col("SHA-256 of the file")
+    bytes: int = col("size of the file")
+    container: str | None = col("container format", default=None)
+    codec: str | None = col("audio codec", default=None)
+    sample_rate_hz: int | None = col("sample rate", default=None)
+    channels: int | None = col("channels", default=None)
+    duration_s: float = col("samples decoded", default=0.0)
+    container_duration_s: float | None = col("length that the container states", default=None)
+    missing_s: float = col("media that presentation times say is missing", default=0.0)
+    start_s: float = col("sample 0, seconds since the event's start", default=0.0)
+    start_utc: str | None = col("UTC of sample 0; empty: unknown", default=None)
+    start_from: str = col("settings, metadata, aligned or unknown", default="unknown")
+    start_error_ms: float | None = col("stated error of the start; empty: not measured", default=None)
+    loudness_lufs: float | None = col("BS.1770 integrated loudness", default=None)
+    loudness_range_lu: float | None = col("EBU Tech 3342 loudness range", default=None)
+    true_peak_dbtp: float | None = col("BS.1770 true peak", default=None)
+    active_speech_level_dbfs: float | None = col("P.56 active level of the loudest channel", default=None)
+    speech_activity_pct: float | None = col("share of time at the active level", default=None)
+    noise_floor_dbfs: float | None = col("level that 95 % of the frames with sound exceed", default=None)
+    dc_offset: float | None = col("mean sample value, full scale 1", default=None)
+    clipped_samples: int | None = col("samples in clipped runs", default=None)
+    findings: int = col("findings on this recording", default=0)
+    impaired_seconds: int | None = col("impaired seconds of active speech", default=None)
+    severely_impaired_seconds: int | None = col("severely impaired seconds of active speech", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondRow:
+    """One second of one track or stream (table `seconds`): what trends and plots need."""
+
+    event_id: str = col("event", default="")
+    second: int = col("second since the event's start")
+    recording: str | None = col("recording, for a track", default=None)
+    log: str | None = col("packet log, for a stream", default=None)
+    track: str | None = col("participant, or mix", default=None)
+    stream: str | None = col("SSRC, for a stream", default=None)
+    peak_dbfs: float | None = col("largest sample peak", default=None)
+    level_dbfs: float | None = col("RMS level", default=None)
+    speech_s: float | None = col("active speech", default=None)
+    fault_s: float | None = col("fault inside active speech", default=None)
+    packets: int | None = col("packets received", default=None)
+    expected: int | None = col("packets expected", default=None)
+    lost: int | None = col("packets lost", default=None)
+    stalled_s: float | None = col("time without any packet, inside stalls", default=None)
+    delay_max_ms: float | None = col("largest relative arrival delay", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesRow:
+    """10 ms of one channel (table `series`)."""
+
+    recording: str = col("recording")
+    channel: int = col("channel, from 0")
+    hop: int = col("index of the 10 ms hop from sample 0")
+    level_dbfs: float | None = col("RMS level; full-scale square wave reads 0; empty: no media", default=None)
+    peak_dbfs: float | None = col("largest magnitude; empty: no media", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRow:
+    """A sample-exact run of one channel (table `runs`): constant (digital zero included) or clipped."""
+
+    recording: str = col("recording")
+    channel: int = col("channel, from 0")
+    kind: str = col("constant or clipped")
+    start_sample: int = col("first sample")
+    end_sample: int = col("one past the last sample")
+    value: float = col("the held value, full scale 1")
+    before_dbfs: float = col("RMS of the 10 ms before the run; -inf stands as -200")
+    after_dbfs: float = col("RMS of the 10 ms after the run; -inf stands as -200")
+    peak_before_dbfs: float = col("largest magnitude in the last 0.25 ms before the run")
+    peak_after_dbfs: float = col("largest magnitude in the first 0.25 ms after the run")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventRow:
+    """One event (table `events`); its file is written last."""
+
+    event_id: str = col("identity: folder or stem, or from event.toml")
+    title: str = col("title")
+    start_utc: str | None = col("UTC of second 0; empty: no clock known", default=None)
+    duration_s: float = col("from second 0 to the last known media or packet")
+    status: str = col("good, bad or not_measured")
+    verdict: str = col("one sentence")
+    recordings: int = col("recordings, unreadable ones included")
+    streams: int = col("RTP streams")
+    findings: int = col("findings that are no intended silence")
+    critical: int = col("critical findings", default=0)
+    audio_hours: float = col("decoded sound, per track")
+    speaker_hours: float = col("active speech, over tracks")
+    listener_hours: float | None = col("from listeners.csv; empty: not measured", default=None)
+    impaired_seconds: int | None = col("seconds of active speech with any fault", default=None)
+    severely_impaired_seconds: int | None = col("seconds with more than 50 ms of fault", default=None)
+    speech_seconds: int | None = col(
+        "seconds that hold active speech: what the two are a share of", default=None
+    )
+    formula: str = col("name and version of the impaired-seconds formula", default="")
+    fingerprint: str = col("inputs, settings and version that made this: unchanged, nothing is done again")
+    inputs: str = col("path, bytes and SHA-256 of each input, JSON text", default="[]")
+    settings: str = col("all settings in force, JSON text", default="{}")
+    not_measured: str = col("what was not measured and why, JSON text", default="[]")
+
+
+TABLES: dict[str, type] = {
+    "events": EventRow,
+    "recordings": RecordingRow,
+    "streams": StreamRow,
+    "findings": Finding,
+    "seconds": SecondRow,
+    "series": SeriesRow,
+    "runs": RunRow,
+}
+"""Every table of the store by name."""
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What a channel's own levels are: the yardstick of every relative threshold."""
+
+    active_speech_dbfs: float | None  # ITU-T P.56 method B on the 10 ms series
+    noise_floor_dbfs: float | None
+    speech: Flags  # shape (hops,): inside active speech
+
+
+@dataclass(frozen=True)
+class RunTable:
+    """Runs of one channel as columns of equal length; see RunRow for meanings."""
+
+    kind: NDArray[np.str_]
+    start_sample: Ints
+    end_sample: Ints
+    value: Doubles
+    before_dbfs: Doubles
+    after_dbfs: Doubles
+    peak_before_dbfs: Doubles
+    peak_after_dbfs: Doubles
+
+    def of(self, kind: str) -> "RunTable":
+        """The runs of one kind."""
+        keep = self.kind == kind
+        return RunTable(*(getattr(self, item.name)[keep] for item in dataclasses.fields(self)))
+
+
+@dataclass(frozen=True)
+class Track:
+    """One channel of one recording, measured: what an audio detector looks at."""
+
+    sample_rate_hz: int
+    samples: int  # length on the presentation clock, missing media included
+    level_dbfs: Floats  # shape (hops,), hop HOP_S; NaN where there is no media
+    peak_dbfs: Floats  # shape (hops,)
+    runs: RunTable
+    levels: Levels
+    channel: int = 0
+
+
+@dataclass(frozen=True)
+class Hole:
+    """A stretch of a recording without media, or with damaged media, on its presentation clock."""
+
+    start_s: float
+    end_s: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Media:
+    """What decoding a recording said about its container: what a container detector looks at."""
+
+    path: str
+    container: str | None = None
+    codec: str | None = None
+    sample_rate_hz: int = 0
+    channels: int = 0
+    samples: int = 0  # decoded, per channel
+    container_duration_s: float | None = None
+    start_ns: int | None = None  # UTC of sample 0 by the file's own metadata
+    missing: tuple[Hole, ...] = ()
+    damaged: tuple[Hole, ...] = ()
+    error: str | None = None  # why it could not be read at all, or was left early
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The packets of one SSRC of one flow in one log, in arrival order: what a packet detector looks at."""
+
+    log: str
+    ssrc: int
+    src: str
+    dst: str
+    payload_type: int  # the most frequent
+    codec: str | None
+    clock_rate_hz: int | None  # of the last stretch
+    clock_rate_from: str
+    log_start_ns: int  # UTC of the log's first packet: second 0 of this stream's findings
+    arrival_ns: Ints  # UTC
+    sequence: Ints  # extended
+    timestamp: Ints  # extended RTP timestamp
+    payload_types: NDArray[np.uint8]
+    marker: Flags
+    payload_bytes: Ints
+    stretch: NDArray[np.int32]  # index of the stretch (between resets and clock changes) of each packet
+    stretch_clock_hz: tuple[int | None, ...]  # clock rate of each stretch
+
+
+def evidence(**facts: Any) -> str:
+    """Facts as compact JSON text with sorted keys; numbers rounded to six significant digits."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, np.generic):
+            value = value.item()
+        if isinstance(value, float):
+            return float(f"{value:.6g}") if np.isfinite(value) else None
+        if isinstance(value, list | tuple):
+            return [plain(item) for item in value]
+        if isinstance(value, dict):
+            return {str(key): plain(item) for key, item in value.items()}
+        return value
+
+    return json.dumps(plain(facts), sort_keys=True, ensure_ascii=False)
+
+
+def utc_text(epoch_ns: int) -> str:
+    """Nanoseconds since 1970 as RFC 3339 in UTC with milliseconds."""
+    moment = datetime.fromtimestamp(epoch_ns // 1_000_000_000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{epoch_ns // 1_000_000 % 1000:03d}Z"
+
+
+def utc_ns(moment: datetime) -> int:
+    """A datetime with a zone as nanoseconds since 1970."""
+    delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return (delta.days * 86_400 + delta.seconds) * 1_000_000_000 + delta.microseconds * 1000
