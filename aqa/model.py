@@ -242,7 +242,8 @@ class EventRow:
     fingerprint: str = col("inputs, settings and version that made this: unchanged, nothing is done again")
     inputs: str = col("path, bytes and SHA-256 of each input, JSON text", default="[]")
     settings: str = col("all settings in force, JSON text", default="{}")
-    not_measured: str = col("what was not measured and why, JSON text", default="[]")
+    not_measured: str = col("what was not measured, why and what to bring: JSON text", default="[]")
+    rooms: str = col("id, opened and closed (UTC) of each room, JSON text", default="[]")
 
 
 TABLES: dict[str, type] = {
@@ -345,6 +346,20 @@ class Stream:
     payload_bytes: Ints
     stretch: NDArray[np.int32]  # index of the stretch (between resets and clock changes) of each packet
     stretch_clock_hz: tuple[int | None, ...]  # clock rate of each stretch
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """All that is known of one event: what the store holds and what reports are made of."""
+
+    event: EventRow
+    recordings: tuple[RecordingRow, ...]
+    streams: tuple[StreamRow, ...]
+    findings: tuple[Finding, ...]  # ordered by start; intended ones included
+    seconds: tuple[SecondRow, ...]
+    peaks_dbfs: dict[
+        str, Floats
+    ]  # recording -> 10 ms peaks from its start_s on, loudest channel; NaN = no media
 
 
 def evidence(**facts: Any) -> str:
