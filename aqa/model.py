@@ -235,9 +235,7 @@ class EventRow:
     listener_hours: float | None = col("from listeners.csv; empty: not measured", default=None)
     impaired_seconds: int | None = col("seconds of active speech with any fault", default=None)
     severely_impaired_seconds: int | None = col("seconds with more than 50 ms of fault", default=None)
-    speech_seconds: int | None = col(
-        "seconds that hold active speech: what the two are a share of", default=None
-    )
+    speech_seconds: int | None = col("seconds that hold active speech: what the two are a share of", default=None)
     formula: str = col("name and version of the impaired-seconds formula", default="")
     fingerprint: str = col("inputs, settings and version that made this: unchanged, nothing is done again")
     inputs: str = col("path, bytes and SHA-256 of each input, JSON text", default="[]")
@@ -357,9 +355,7 @@ class Analysis:
     streams: tuple[StreamRow, ...]
     findings: tuple[Finding, ...]  # ordered by start; intended ones included
     seconds: tuple[SecondRow, ...]
-    peaks_dbfs: dict[
-        str, Floats
-    ]  # recording -> 10 ms peaks from its start_s on, loudest channel; NaN = no media
+    peaks_dbfs: dict[str, Floats]  # recording -> 10 ms peaks from its start_s on, loudest channel; NaN = no media
 
 
 def evidence(**facts: Any) -> str:
