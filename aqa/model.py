@@ -241,6 +241,7 @@ class EventRow:
     inputs: str = col("path, bytes and SHA-256 of each input, JSON text", default="[]")
     settings: str = col("all settings in force, JSON text", default="{}")
     not_measured: str = col("what was not measured, why and what to bring: JSON text", default="[]")
+    problems: str = col("inputs that could not be read, or not whole: JSON list of messages", default="[]")
     rooms: str = col("id, opened and closed (UTC) of each room, JSON text", default="[]")
 
 
