@@ -258,6 +258,14 @@ TABLES: dict[str, type] = {
 
 
 @dataclass(frozen=True)
+class Block:
+    """A piece of a decoded recording, of any length: what the decoder hands over."""
+
+    start: int  # sample index on the presentation clock
+    samples: Floats  # shape (channels, n), full scale 1
+
+
+@dataclass(frozen=True)
 class Levels:
     """What a channel's own levels are: the yardstick of every relative threshold."""
 
