@@ -104,6 +104,8 @@ class StreamRow:
     codec: str | None = col("codec, where known", default=None)
     clock_rate_hz: int | None = col("RTP clock rate (of the last stretch, where it changes)", default=None)
     clock_rate_from: str = col("static, sdp, settings, inferred or unknown", default="unknown")
+    clock_rates: str = col("RTP clock rate of each stretch in order, changes only, in Hz; ? where unknown", default="")
+    stretches: int = col("stretches between resets of sequence or time and changes of clock", default=1)
     packets: int = col("all RTP packets, duplicates included")
     expected: int = col("span of extended sequence numbers, summed over resets")
     lost: int = col("expected less the unique ones received")
@@ -346,13 +348,16 @@ class Stream:
     clock_rate_from: str
     log_start_ns: int  # UTC of the log's first packet: second 0 of this stream's findings
     arrival_ns: Ints  # UTC
-    sequence: Ints  # extended
+    sequence: Ints  # extended; goes on over a clock change, jumps to a new cycle at a reset
     timestamp: Ints  # extended RTP timestamp
     payload_types: NDArray[np.uint8]
     marker: Flags
     payload_bytes: Ints
     stretch: NDArray[np.int32]  # index of the stretch (between resets and clock changes) of each packet
     stretch_clock_hz: tuple[int | None, ...]  # clock rate of each stretch
+    stretch_reset: tuple[bool, ...]  # whether sequence numbers start anew with the stretch (of the first: true)
+    duplicate: Flags  # the sequence number came before
+    auxiliary: Flags  # telephone-event (RFC 4733): shares sequence numbers, is no media on the media clock
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,140 @@
+"""When packets came against when their media was due: jitter, relative delay, pauses, skew.
+
+All of it needs the RTP clock rate. Where a stretch's rate is unknown the values are NaN: not measured.
+"""
+
+import numpy as np
+from numba import boolean, float64, int32, int64, njit, types
+from numpy.typing import NDArray
+
+from aqa.model import Doubles, Stream
+
+WINDOW_S = 2.0  # NetEq's history for relative arrival delay (decision_logic.cc, kPacketHistorySizeMs)
+MIN_SKEW_SPAN_S = 10.0  # over less, 1 ms of jitter alone reads as 100 ppm
+
+_I64 = types.Array(int64, 1, "C")
+_F64 = types.Array(float64, 1, "C")
+
+
+def media_s(stream: Stream) -> Doubles:
+    """Media time of each packet in seconds, from an arbitrary zero per stretch; NaN where the clock is unknown."""
+    hz = np.array([np.nan if rate is None else float(rate) for rate in stream.stretch_clock_hz])
+    starts = np.flatnonzero(np.diff(stream.stretch, prepend=-1))
+    return np.asarray((stream.timestamp - stream.timestamp[starts][stream.stretch]) / hz[stream.stretch], np.float64)
+
+
+@njit(types.void(_I64, _F64, types.Array(int32, 1, "C"), types.Array(boolean, 1, "C"), _F64), cache=True)
+def _jitter_kernel(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    arrival_ns, media, stretch, judged, out
+):
+    jitter, last = 0.0, -1
+    for i in range(len(out)):
+        out[i] = np.nan
+        if not judged[i]:
+            continue
+        if last < 0 or stretch[i] != stretch[last]:
+            jitter = 0.0
+        else:
+            arrived = (arrival_ns[i] - arrival_ns[last]) * 1e-6
+            jitter += (abs(arrived - (media[i] - media[last]) * 1e3) - jitter) / 16.0
+        out[i] = jitter
+        last = i
+
+
+def jitter_ms(stream: Stream) -> Doubles:
+    """RFC 3550 6.4.1 interarrival jitter after each packet, in arrival order, in ms.
+
+    It starts at 0 in each stretch. NaN, and no part in it, for duplicates (they are no news of the network's
+    delay), telephone events (their timestamp stands still: RFC 4733 2.2) and where the clock is unknown.
+    """
+    media = media_s(stream)
+    judged = ~stream.duplicate & ~stream.auxiliary & np.isfinite(media)
+    out = np.empty(len(media))
+    _jitter_kernel(stream.arrival_ns, media, stream.stretch, judged, out)
+    return out
+
+
+@njit(types.void(_F64, _F64, types.Array(int32, 1, "C"), float64, _F64, _I64), cache=True)
+def _delay_kernel(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    arrival_s, media, stretch, window_s, out, queue
+):
+    """Moving minimum by a queue of rising values: each packet enters and leaves once."""
+    first, end, last = 0, 0, -1
+    for i in range(len(out)):
+        out[i] = np.nan
+        if np.isnan(media[i]):
+            continue
+        if last >= 0 and stretch[i] != stretch[last]:
+            first = end
+        value = arrival_s[i] - media[i]
+        while end > first and arrival_s[queue[end - 1]] - media[queue[end - 1]] >= value:
+            end -= 1
+        queue[end] = i
+        end += 1
+        while arrival_s[queue[first]] < arrival_s[i] - window_s:
+            first += 1
+        out[i] = (value - (arrival_s[queue[first]] - media[queue[first]])) * 1e3
+        last = i
+
+
+def relative_delay_ms(stream: Stream) -> Doubles:
+    """Arrival less media time less the least of it in the last 2 s (RFC 5481 4.2 PDV, minimum moving), in ms.
+
+    NaN for telephone events and where the clock is unknown. The moving minimum takes drift out.
+    """
+    media = media_s(stream)
+    media[stream.auxiliary] = np.nan
+    arrival_s = (stream.arrival_ns - stream.log_start_ns) * 1e-9
+    out = np.empty(len(media))
+    _delay_kernel(arrival_s, media, stream.stretch, WINDOW_S, out, np.zeros(len(media) + 1, np.int64))
+    return out
+
+
+def pauses_ms(stream: Stream) -> Doubles:
+    """Time since the packet before, in ms; the first packet has 0."""
+    return np.asarray(np.diff(stream.arrival_ns, prepend=stream.arrival_ns[:1]) * 1e-6, np.float64)
+
+
+@njit(int64(_F64, _F64, _I64), cache=True)
+def _hull_kernel(x, y, hull):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Lower convex hull (Andrew's monotone chain) of points ordered by x: indices into `hull`, their number."""
+    n = 0
+    for i in range(len(x)):
+        while n >= 2 and (x[hull[n - 1]] - x[hull[n - 2]]) * (y[i] - y[hull[n - 2]]) <= (
+            y[hull[n - 1]] - y[hull[n - 2]]
+        ) * (x[i] - x[hull[n - 2]]):
+            n -= 1
+        hull[n] = i
+        n += 1
+    return n
+
+
+def lower_hull(x: Doubles, y: Doubles) -> NDArray[np.int64]:
+    """Indices of the points on the lower convex hull; `x` must not fall."""
+    hull = np.empty(len(x), np.int64)
+    return hull[: _hull_kernel(x, y, hull)]
+
+
+def skew_ppm(stream: Stream) -> float | None:
+    """Slope of arrival time against media time, less one, in ppm: negative when the sender's clock runs fast.
+
+    The slope of the lower hull's edge under the middle of the points (Moon, Skelly, Towsley 1999): queueing only
+    ever adds delay, so the least delayed packets show the clocks. None where the longest stretch with a clock
+    spans less than 10 s.
+    """
+    media = media_s(stream)
+    good = np.isfinite(media) & ~stream.auxiliary
+    if not good.any():
+        return None
+    longest = np.bincount(stream.stretch[good]).argmax()
+    good &= stream.stretch == longest
+    x, arrival = media[good], stream.arrival_ns[good]
+    order = np.argsort(x, kind="stable")
+    x, y = x[order], (arrival[order] - arrival[0]) * 1e-9
+    if x[-1] - x[0] < MIN_SKEW_SPAN_S:
+        return None
+    x, y = x - x[0], y - x + x[0]  # the delay itself: slopes near zero keep their digits
+    hull = lower_hull(x, y)
+    edge = int(np.clip(np.searchsorted(x[hull], x.mean()), 1, len(hull) - 1))
+    rise, run = np.diff(y[hull])[edge - 1], np.diff(x[hull])[edge - 1]
+    return float(rise / run * 1e6) if run > 0 else None

@@ -1,0 +1,127 @@
+"""Lost packets: runs of missing sequence numbers, RFC 3611 bursts and gaps, BurstR.
+
+"Gap" is RFC 3611's word here: the good stretch between bursts.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aqa.measures.delay import media_s, relative_delay_ms
+from aqa.model import Doubles, Ints, Stream
+
+GMIN = 16  # RFC 3611 4.7.2: recommended
+DEFAULT_FRAME_S = 0.02
+
+
+@dataclass(frozen=True)
+class LossRuns:
+    """Runs of lost packets in order of sequence; one value per run in each array."""
+
+    first: Ints  # extended sequence number of the first lost packet
+    count: Ints  # packets lost
+    before: Ints  # index of the received packet before the run
+    after: Ints  # index of the received packet after the run
+    start_s: Doubles  # media time of the first lost packet on the arrival clock, seconds since log_start_ns
+    frame_s: Doubles  # media in one packet
+    timed: NDArray[np.bool_]  # by RTP time; else by the neighbours' arrival
+
+    @property
+    def end_s(self) -> Doubles:
+        """End of the last lost packet's frame."""
+        return self.start_s + self.count * self.frame_s
+
+
+def loss_runs(stream: Stream) -> LossRuns:
+    """Missing sequence numbers between received ones, restarts left out."""
+    order = np.argsort(stream.sequence, kind="stable")
+    order = order[~stream.duplicate[order]]
+    group = np.cumsum(stream.stretch_reset)[stream.stretch]
+    number = stream.sequence[order]
+    missing = np.where(np.diff(group[order]) == 0, np.diff(number) - 1, 0)
+    at = np.flatnonzero(missing > 0)
+    before, after = order[at], order[at + 1]
+    start_s, frame_s, timed = _placed(stream, order, at, missing[at])
+    return LossRuns(number[at] + 1, missing[at], before, after, start_s, frame_s, timed)
+
+
+def _placed(
+    stream: Stream, order: Ints, at: Ints, missing: Ints
+) -> tuple[Doubles, Doubles, NDArray[np.bool_]]:
+    """Where each run lies: start on the arrival clock, seconds of media per packet, and whether by RTP time.
+
+    RTP time between the neighbours is shared out evenly, which is exact while the frame length holds. It is no
+    more than the longer of the steps beside the run: a DTX pause beside a loss is no part of it.
+    """
+    before, after = order[at], order[at + 1]
+    arrival_s = (stream.arrival_ns - stream.log_start_ns) * 1e-9
+    media = media_s(stream)
+    steps = np.diff(media[order]) / np.maximum(np.diff(stream.sequence[order]), 1)
+    steps[np.diff(stream.stretch[order]) != 0] = np.nan
+    usual = np.concatenate(([np.nan], steps, [np.nan]))
+    beside = np.fmax(usual[at], usual[at + 2])
+    even = steps[at]
+    frame = np.where(beside > 0, np.fmin(even, beside), even)
+    timed = np.isfinite(even) & (even > 0)
+    due = arrival_s - np.nan_to_num(relative_delay_ms(stream)) * 1e-3  # without the jitter of the neighbour
+    by_arrival = np.maximum(arrival_s[after] - arrival_s[before], 0.0) / (missing + 1)
+    frame = np.where(timed, frame, np.minimum(by_arrival, DEFAULT_FRAME_S))
+    lead = np.where(timed, np.fmin(np.nan_to_num(even), frame), frame)
+    start = np.where(timed, due[before], arrival_s[before]) + lead
+    return start, frame, timed
+
+
+@dataclass(frozen=True)
+class Structure:
+    """RFC 3611 4.7.2 burst and gap metrics of one stream, and BurstR; None: not measured."""
+
+    bursts: int
+    burst_density_pct: float | None
+    gap_density_pct: float | None
+    burst_duration_mean_ms: float | None
+    gap_duration_mean_ms: float | None
+    burst_r: float | None
+    run_max: int
+
+
+def burst_groups(runs: LossRuns) -> list[slice]:
+    """Runs that belong together: with fewer than Gmin received packets between them (RFC 3611 4.7.2).
+
+    A group with two lost packets or more is a burst; one with a single lost packet is an isolated loss in a gap.
+    """
+    if not len(runs.first):
+        return []
+    good = runs.first[1:] - (runs.first[:-1] + runs.count[:-1])
+    cuts = np.flatnonzero(good >= GMIN) + 1
+    edges = [0, *cuts.tolist(), len(runs.first)]
+    return [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+
+def structure(stream: Stream, runs: LossRuns, expected: int) -> Structure:
+    """Burst and gap metrics. Before and after the stream Gmin good packets are assumed (RFC 3611 4.7.2)."""
+    lost = int(runs.count.sum())
+    groups = [g for g in burst_groups(runs) if runs.count[g].sum() > 1]
+    inside = [int(runs.count[g].sum()) for g in groups]
+    spans = [int(runs.first[g][-1] + runs.count[g][-1] - runs.first[g][0]) for g in groups]
+    lengths_s = [float(runs.end_s[g][-1] - runs.start_s[g][0]) for g in groups]
+    gap_packets = expected - sum(spans)
+    total_s = float(stream.arrival_ns.max() - stream.arrival_ns.min()) * 1e-9
+    gaps = len(groups) + 1  # a stream neither begins nor ends with a lost packet
+    return Structure(
+        bursts=len(groups),
+        burst_density_pct=100 * sum(inside) / sum(spans) if groups else None,
+        gap_density_pct=100 * (lost - sum(inside)) / gap_packets if gap_packets > 0 else None,
+        burst_duration_mean_ms=1e3 * sum(lengths_s) / len(groups) if groups else None,
+        gap_duration_mean_ms=1e3 * max(total_s - sum(lengths_s), 0.0) / gaps,
+        burst_r=burst_ratio(runs, expected),
+        run_max=int(runs.count.max()) if len(runs.count) else 0,
+    )
+
+
+def burst_ratio(runs: LossRuns, expected: int) -> float | None:
+    """BurstR (ITU-T G.107 7.5): mean length of loss runs over 1/(1 - p), that of random loss; at least 1."""
+    lost = int(runs.count.sum())
+    if lost == 0:
+        return None
+    return max(1.0, lost / len(runs.count) * (1 - lost / expected))

@@ -1,0 +1,309 @@
+"""RTP packets of one SSRC made into a stream: numbers extended, stretches told apart, the clock rate found.
+
+Extended sequence numbers follow RFC 3550 A.1. A stretch is what one clock and one count of time span: a new one
+begins at a reset of sequence or timestamp and where the clock changes; telephone events and comfort noise do not
+begin one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numba import boolean, int32, int64, njit, types, uint16
+from numpy.typing import NDArray
+
+from aqa.model import Doubles, Flags, Ints, Stream
+
+MAX_DROPOUT = 3000  # RFC 3550 A.1: a larger step forward is a restart, if the next packets confirm it
+MAX_MISORDER = 100  # RFC 3550 A.1: a larger step backward likewise
+MAX_TIME_JUMP_S = 10.0  # libwebrtc's alert: media time that runs this far ahead of the wall clock was reset
+MAX_TIME_BACK_S = 1.0  # in-order packets may step back in time a little (B frames), not this far
+CLOCKS_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 90000)
+CLOCK_TOLERANCE = 0.04  # half the distance between the closest two (44.1 and 48 kHz)
+_FASTEST_HZ = CLOCKS_HZ[-1]
+
+STATIC = {
+    0: ("PCMU", 8000), 3: ("GSM", 8000), 4: ("G723", 8000), 5: ("DVI4", 8000), 6: ("DVI4", 16000),
+    7: ("LPC", 8000), 8: ("PCMA", 8000), 9: ("G722", 8000), 10: ("L16", 44100), 11: ("L16", 44100),
+    12: ("QCELP", 8000), 13: ("CN", 8000), 14: ("MPA", 90000), 15: ("G728", 8000), 16: ("DVI4", 11025),
+    17: ("DVI4", 22050), 18: ("G729", 8000), 25: ("CelB", 90000), 26: ("JPEG", 90000), 28: ("nv", 90000),
+    31: ("H261", 90000), 32: ("MPV", 90000), 33: ("MP2T", 90000), 34: ("H263", 90000),
+}  # fmt: skip
+"""RFC 3551 table 4 and 5: payload type, name and clock rate; G.722 samples at 16 kHz but counts at 8 (4.5.2)."""
+
+_I64 = types.Array(int64, 1, "C")
+_FLAGS = types.Array(boolean, 1, "C")
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """Packets of one (flow, SSRC) as they came; one value per packet in each array."""
+
+    arrival_ns: Ints
+    sequence: NDArray[np.uint16]
+    timestamp: NDArray[np.uint32]
+    payload_types: NDArray[np.uint8]
+    marker: Flags
+    payload_bytes: Ints
+
+    def where(self, keep: Flags) -> "Arrivals":
+        """The packets that `keep` marks."""
+        return Arrivals(*(getattr(self, name)[keep] for name in self.__dataclass_fields__))
+
+
+@njit(int64(int64, int64), cache=True)
+def _step(new: int, old: int) -> int:  # pragma: no cover - compiled
+    """Signed distance of two 16-bit sequence numbers."""
+    return ((new - old + 32768) & 65535) - 32768
+
+
+@njit(boolean(types.Array(uint16, 1, "C"), int64), cache=True)
+def _confirmed(sequence: NDArray[np.uint16], i: int) -> bool:  # pragma: no cover - compiled
+    """Whether a jump to `sequence[i]` is a restart: of the next four packets two or more (or all) go on from it."""
+    following = min(4, len(sequence) - 1 - i)
+    near = 0
+    for j in range(i + 1, i + 1 + following):
+        if -MAX_MISORDER <= _step(sequence[j], sequence[i]) < MAX_DROPOUT:
+            near += 1
+    return following > 0 and near >= min(2, following)
+
+
+@njit(types.void(types.Array(uint16, 1, "C"), _I64, types.Array(int32, 1, "C")), cache=True)
+def _extend_kernel(
+    sequence: NDArray[np.uint16], extended: Ints, segment: NDArray[np.int32]
+) -> None:  # pragma: no cover - compiled
+    """Extended sequence numbers, and the segment between restarts; -1 for a packet out of place."""
+    top = int64(sequence[0])
+    extended[0] = top
+    segment[0] = 0
+    now = int32(0)
+    for i in range(1, len(sequence)):
+        step = _step(sequence[i], top)
+        if not -MAX_MISORDER <= step < MAX_DROPOUT:
+            if _confirmed(sequence, i):
+                top = ((top >> 16) + 1 << 16) + sequence[i]
+                now += int32(1)
+                step = 0
+            elif not -MAX_DROPOUT < step < 0:
+                extended[i] = top
+                segment[i] = -1
+                continue
+        extended[i] = top + step
+        segment[i] = now
+        top = max(top, top + step)
+
+
+def extend(sequence: NDArray[np.uint16]) -> tuple[Ints, NDArray[np.int32]]:
+    """Extended sequence numbers and segment (-1: out of place) of each packet, by RFC 3550 A.1 with look-ahead."""
+    extended = np.empty(len(sequence), np.int64)
+    segment = np.empty(len(sequence), np.int32)
+    if len(sequence):
+        _extend_kernel(np.ascontiguousarray(sequence), extended, segment)
+    return extended, segment
+
+
+def unwrap_time(timestamp: NDArray[np.uint32]) -> Ints:
+    """RTP timestamps without wrap: each is taken as the closest to the one before (RFC 3550 5.1: modulo 2^32)."""
+    steps = np.diff(timestamp).view(np.int32).astype(np.int64)
+    return np.concatenate((timestamp[:1].astype(np.int64), steps)).cumsum()
+
+
+@njit(types.void(_I64, _I64, _I64, types.Array(int32, 1, "C"), _I64, types.Array(int32, 1, "C")), cache=True)
+def _stretch_kernel(  # type: ignore[no-untyped-def]  # noqa: PLR0913  # pragma: no cover - compiled
+    arrival_ns, extended, timestamp, segment, clock, stretch
+):
+    """Index of the stretch of each packet; `clock` is Hz, 0 unknown, -1 telephone event."""
+    now = int32(0)
+    last = -1  # the newest packet of media
+    top = extended[0]
+    for i in range(len(extended)):
+        ahead = last < 0 or extended[i] > top
+        top = max(top, extended[i])
+        if i and segment[i] != segment[i - 1]:
+            now += int32(1)
+            last = -1
+        elif ahead and last >= 0 and clock[i] >= 0:
+            hz = clock[i] if clock[i] > 0 else int64(_FASTEST_HZ)
+            advance = (timestamp[i] - timestamp[last]) / hz
+            elapsed = (arrival_ns[i] - arrival_ns[last]) * 1e-9
+            jumped = advance < -MAX_TIME_BACK_S or advance - max(elapsed, 0.0) > MAX_TIME_JUMP_S
+            if clock[i] != clock[last] or jumped:
+                now += int32(1)
+        if clock[i] >= 0 and ahead:
+            last = i
+        stretch[i] = now
+
+
+def stretches(arrival_ns: Ints, extended: Ints, timestamp: Ints, segment: NDArray[np.int32], clock: Ints) -> Ints:
+    """Index of the stretch of each packet, from 0; `clock` per packet in Hz, 0 unknown, -1 telephone event."""
+    out = np.zeros(len(extended), np.int32)
+    if len(out):
+        _stretch_kernel(arrival_ns, extended, timestamp, segment, clock, out)
+    return out  # type: ignore[return-value]
+
+
+def infer_clock(arrival_ns: Ints, timestamp: Ints, stretch: NDArray[np.integer]) -> int | None:
+    """Clock rate in Hz from how RTP time runs against arrival; None where the packets do not tell.
+
+    The median slope over windows of up to 2 s, snapped to a known rate: robust against jitter (a few per cent of
+    a window) and against stalls and DTX pauses (few windows), where one regression over all would bend.
+    """
+    arrival = np.maximum.accumulate(arrival_ns)
+    if len(arrival) < 2 or arrival[-1] - arrival[0] < 500_000_000:
+        return None
+    lag = int(min(2_000_000_000, (arrival[-1] - arrival[0]) // 3))
+    first = np.arange(0, len(arrival), max(1, len(arrival) // 5000))
+    last = np.searchsorted(arrival, arrival[first] + lag)
+    inside = last < len(arrival)
+    first, last = first[inside], last[inside]
+    same = stretch[first] == stretch[last]
+    first, last = first[same], last[same]
+    if len(first) < 8:
+        return None
+    slopes = (timestamp[last] - timestamp[first]) / (arrival[last] - arrival[first]) * 1e9
+    return _snap(slopes)
+
+
+def _snap(slopes: Doubles) -> int | None:
+    middle = float(np.median(slopes))
+    nearest = min(CLOCKS_HZ, key=lambda hz: abs(hz - middle))
+    agree = np.mean(np.abs(slopes / nearest - 1) <= 2 * CLOCK_TOLERANCE)
+    return nearest if abs(middle / nearest - 1) <= CLOCK_TOLERANCE and agree >= 0.4 else None
+
+
+def named_clock(codec: str | None) -> int | None:
+    """Clock rate of a codec written as in SDP: "opus/48000/2" (RFC 8866 6.6)."""
+    parts = (codec or "").split("/")
+    return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() and int(parts[1]) else None
+
+
+def telephone_events(packets: Arrivals, codecs: Mapping[int, str]) -> Flags:
+    """Which packets are telephone events (RFC 4733): named so, or a lesser dynamic type with 4-byte payloads."""
+    types_seen, counts = np.unique(packets.payload_types, return_counts=True)
+    out = np.zeros(len(packets.payload_types), np.bool_)
+    if len(types_seen) < 2:
+        return out
+    for kind in types_seen[types_seen != types_seen[np.argmax(counts)]].tolist():
+        mine = packets.payload_types == kind
+        named = codecs.get(kind, "").lower().startswith(("telephone-event", "tone"))
+        if named or (kind >= 96 and kind not in codecs and (packets.payload_bytes[mine] == 4).all()):
+            out |= mine
+    return out
+
+
+def duplicates(extended: Ints) -> Flags:
+    """Packets whose extended sequence number came before."""
+    order = np.argsort(extended, kind="stable")
+    out = np.zeros(len(extended), np.bool_)
+    out[order[1:]] = extended[order[1:]] == extended[order[:-1]]
+    return out
+
+
+def reordered(stream: Stream) -> Flags:
+    """RFC 4737 3.3: packets below a sequence number already seen; duplicates are not counted."""
+    highest = np.maximum.accumulate(stream.sequence)
+    return (stream.sequence < highest) & ~stream.duplicate
+
+
+def looks_like_rtp(packets: Arrivals) -> bool:
+    """Whether packets with one SSRC behave as RTP: numbers go up by small steps, time moves with them.
+
+    No port is asked. Random bytes keep an SSRC and step by at most 16 with odds of 1 in 4000 per packet; fewer
+    than ten packets must be without fault.
+    """
+    if len(packets.sequence) < MIN_PACKETS or len(np.unique(packets.sequence)) < MIN_PACKETS:
+        return False
+    steps = np.diff(packets.sequence).view(np.int16).astype(np.int64)
+    times = np.diff(packets.timestamp).view(np.int32).astype(np.int64)
+    fine = (np.abs(steps) <= 64) & (np.abs(times) <= _FASTEST_HZ * 30) & ((steps != 0) | (times == 0))
+    strict = (np.abs(steps) <= 3) & (times >= 0)
+    return bool(np.mean(fine) >= 0.8) if len(steps) >= 10 else bool((fine & strict).all())
+
+
+MIN_PACKETS = 5
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a stream comes from: its log, flow and SSRC."""
+
+    log: str
+    log_start_ns: int
+    ssrc: int
+    src: str
+    dst: str
+
+
+def make_stream(place: Place, packets: Arrivals, codecs: Mapping[int, str]) -> Stream:
+    """The stream of one (flow, SSRC); packets out of place are left out. At least one packet is needed."""
+    extended, segment = extend(packets.sequence)
+    kept = segment >= 0
+    packets, extended, segment = packets.where(kept), extended[kept], segment[kept]
+    timestamp = unwrap_time(packets.timestamp)
+    events = telephone_events(packets, codecs)
+    clock = _known_clocks(packets, events, codecs)
+    stretch = stretches(packets.arrival_ns, extended, timestamp, segment, clock)
+    unknown = clock == 0
+    if unknown.any():
+        inferred = infer_clock(packets.arrival_ns[unknown], timestamp[unknown], stretch[unknown])
+        clock[unknown] = inferred or 0
+        stretch = stretches(packets.arrival_ns, extended, timestamp, segment, clock)
+    media = _last_media_type(packets.payload_types, events)
+    clocks, resets = _per_stretch(stretch, clock, segment)
+    codec = codecs.get(media, STATIC.get(media, (None, 0))[0])
+    return Stream(
+        place.log, place.ssrc, place.src, place.dst, int(np.bincount(packets.payload_types).argmax()), codec,
+        clocks[-1], _origin(media, codecs, clocks[-1]), place.log_start_ns, packets.arrival_ns, extended,
+        timestamp, packets.payload_types, packets.marker, packets.payload_bytes.astype(np.int64), stretch,  # type: ignore[arg-type]
+        clocks, resets, duplicates(extended), events,
+    )  # fmt: skip
+
+
+def _known_clocks(packets: Arrivals, events: Flags, codecs: Mapping[int, str]) -> Ints:
+    table = np.zeros(256, np.int64)
+    for kind in range(128):
+        table[kind] = named_clock(codecs.get(kind)) or (STATIC[kind][1] if kind in STATIC else 0)
+    table[19] = 8000  # reserved by RFC 3551 table 4: comfort noise of old senders
+    clock = table[packets.payload_types]
+    clock[events] = -1
+    return clock
+
+
+def _last_media_type(payload_types: NDArray[np.uint8], events: Flags) -> int:
+    media = payload_types[~events & (payload_types != 13) & (payload_types != 19)]
+    if not len(media):
+        return int(payload_types[-1])
+    return int(np.bincount(media[-50:]).argmax())
+
+
+def _per_stretch(
+    stretch: NDArray[np.integer], clock: Ints, segment: NDArray[np.int32]
+) -> tuple[tuple[int | None, ...], tuple[bool, ...]]:
+    """Clock rate of each stretch (None unknown), and whether sequence numbers start anew with it."""
+    starts = np.flatnonzero(np.diff(stretch, prepend=-1))
+    media = np.flatnonzero(clock >= 0)
+    seen, at = np.unique(stretch[media], return_index=True)
+    clocks = np.zeros(len(starts), np.int64)
+    clocks[seen] = clock[media[at]]
+    resets = np.diff(segment[starts], prepend=-1) != 0
+    return tuple(int(hz) or None for hz in clocks), tuple(bool(reset) for reset in resets)
+
+
+def _origin(media: int, codecs: Mapping[int, str], clock_hz: int | None) -> str:
+    if clock_hz is None:
+        return "unknown"
+    if named_clock(codecs.get(media)):
+        return "settings"
+    return "static" if media in STATIC else "inferred"
+
+
+def counts(stream: Stream) -> tuple[int, int]:
+    """Packets expected (span of extended sequence numbers, summed over resets) and lost (RFC 3550 A.3)."""
+    group = np.cumsum(stream.stretch_reset)[stream.stretch]
+    low = np.full(int(group.max()) + 1, np.iinfo(np.int64).max)
+    high = np.full(len(low), np.iinfo(np.int64).min)
+    np.minimum.at(low, group, stream.sequence)
+    np.maximum.at(high, group, stream.sequence)
+    there = high >= low
+    expected = int((high[there] - low[there] + 1).sum())
+    return expected, expected - int((~stream.duplicate).sum())
