@@ -18,7 +18,9 @@ REASONS = (
 )  # fmt: skip
 """What becomes of a frame, by code; all but the first are counted as skipped."""
 
-CANDIDATE, LINK, NOT_IP, NOT_UDP, FRAGMENT, CUT, MALFORMED, NOT_RTP, RTCP, NO_TIME, FLOODED, ICMP = range(len(REASONS))
+CANDIDATE, LINK, NOT_IP, NOT_UDP, FRAGMENT, CUT, MALFORMED, NOT_RTP, RTCP, NO_TIME, FLOODED, ICMP = range(
+    len(REASONS)
+)
 NEVER = np.iinfo(np.int64).min
 """Capture time of a frame that has none."""
 KEY_BYTES = 40  # source and destination address 2 x 16, ports 2 x 2, SSRC 4

@@ -115,7 +115,7 @@ def safe_id(text: str) -> str:
 def read_manifest(path: Path) -> Manifest:
     """The checked contents of `path`; InputError naming every mistake when it is wrong."""
     manifest: Manifest = read_toml(path, Manifest)
-    named = [item.path for item in (*manifest.recordings, *manifest.packet_logs)]
+    named = [*(item.path for item in manifest.recordings), *(item.path for item in manifest.packet_logs)]
     missing = [name for name in named if not (path.parent / name).is_file()]
     if missing:
         lines = [f"{path}: path = {name!r}: there is no such file beside event.toml" for name in missing]

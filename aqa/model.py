@@ -104,7 +104,9 @@ class StreamRow:
     codec: str | None = col("codec, where known", default=None)
     clock_rate_hz: int | None = col("RTP clock rate (of the last stretch, where it changes)", default=None)
     clock_rate_from: str = col("static, sdp, settings, inferred or unknown", default="unknown")
-    clock_rates: str = col("RTP clock rate of each stretch in order, changes only, in Hz; ? where unknown", default="")
+    clock_rates: str = col(
+        "RTP clock rate of each stretch in order, changes only, in Hz; ? where unknown", default=""
+    )
     stretches: int = col("stretches between resets of sequence or time and changes of clock", default=1)
     packets: int = col("all RTP packets, duplicates included")
     expected: int = col("span of extended sequence numbers, summed over resets")

@@ -46,9 +46,7 @@ def loss_runs(stream: Stream) -> LossRuns:
     return LossRuns(number[at] + 1, missing[at], before, after, start_s, frame_s, timed)
 
 
-def _placed(
-    stream: Stream, order: Ints, at: Ints, missing: Ints
-) -> tuple[Doubles, Doubles, NDArray[np.bool_]]:
+def _placed(stream: Stream, order: Ints, at: Ints, missing: Ints) -> tuple[Doubles, Doubles, NDArray[np.bool_]]:
     """Where each run lies: start on the arrival clock, seconds of media per packet, and whether by RTP time.
 
     RTP time between the neighbours is shared out evenly, which is exact while the frame length holds. It is no

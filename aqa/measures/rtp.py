@@ -109,7 +109,7 @@ def unwrap_time(timestamp: NDArray[np.uint32]) -> Ints:
 
 
 @njit(types.void(_I64, _I64, _I64, types.Array(int32, 1, "C"), _I64, types.Array(int32, 1, "C")), cache=True)
-def _stretch_kernel(  # type: ignore[no-untyped-def]  # noqa: PLR0913  # pragma: no cover - compiled
+def _stretch_kernel(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     arrival_ns, extended, timestamp, segment, clock, stretch
 ):
     """Index of the stretch of each packet; `clock` is Hz, 0 unknown, -1 telephone event."""

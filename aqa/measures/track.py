@@ -141,9 +141,7 @@ class _Channel:
         for series in (self.level, self.peak):
             series.resize(hops, refcheck=False)
         table = _table([runs.columns() for runs in self.runs])
-        return Track(
-            self.rate, samples, self.level, self.peak, table, levels(self.level, self.peak), channel=channel
-        )
+        return Track(self.rate, samples, self.level, self.peak, table, levels(self.level, self.peak), channel=channel)
 
 
 class _Runs:
