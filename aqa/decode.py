@@ -15,7 +15,7 @@ MEDIA_SUFFIXES = frozenset(
 """Names by which a file is meant as a recording, whatever is in it."""
 HEAD_BYTES = 1024
 """What the tests by content look at."""
-_MAGIC = (b"fLaC", b"OggS", b"ID3", b"\x1aE\xdf\xa3", b"caff", b"#!AMR", b".snd", b"FORM", b"riff.\x91\xcf\x11")
+_MAGIC = (b"fLaC", b"OggS", b"ID3", b"\x1aE\xdf\xa3", b"caff", b"#!AMR", b".snd", b"\x0bw", b"riff.\x91\xcf\x11")
 _PCM = (b"RIFF", b"RF64", b"BW64", b"FORM", b"riff", b"fLaC")
 
 

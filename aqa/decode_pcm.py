@@ -94,7 +94,8 @@ def _stated(path: Path, info: "soundfile._SoundFileInfo") -> tuple[int | None, i
         return info.frames, None
     chunks = _chunks(path)
     size, frame = chunks.get(b"data", (0, b""))[0], struct.unpack_from("<H", chunks.get(b"fmt ", (0, b""))[1], 12)[0]
-    stated = info.frames if size in UNKNOWN_SIZE or not frame else size // frame
+    counted = info.subtype.startswith(("PCM", "FLOAT", "DOUBLE", "ULAW", "ALAW"))  # a block of ADPCM holds many
+    stated = size // frame if counted and frame and size not in UNKNOWN_SIZE else info.frames
     return stated, _bext_ns(chunks.get(b"bext", (0, b""))[1], info.samplerate)
 
 
