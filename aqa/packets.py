@@ -161,6 +161,7 @@ def stream_row(stream: Stream, base_ns: int) -> StreamRow:
         loss_pct=100 * lost / expected,
         duplicates=int(stream.duplicate.sum()),
         reordered=int(rtp.reordered(stream).sum()),
+        steps_back=int((np.diff(stream.sequence[~stream.duplicate]) < 0).sum()),
         first_s=(int(stream.arrival_ns.min()) - base_ns) * 1e-9,
         last_s=(int(stream.arrival_ns.max()) - base_ns) * 1e-9,
         delta_max_ms=float(delay.pauses_ms(stream).max()),

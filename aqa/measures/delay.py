@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from aqa.model import Doubles, Stream
 
 WINDOW_S = 2.0  # NetEq's history for relative arrival delay (decision_logic.cc, kPacketHistorySizeMs)
+MAX_MARKER_SHARE = 0.2
 MIN_SKEW_SPAN_S = 10.0  # over less, 1 ms of jitter alone reads as 100 ppm
 
 _I64 = types.Array(int64, 1, "C")
 _F64 = types.Array(float64, 1, "C")
+_FLAGS = types.Array(boolean, 1, "C")
 
 
 def media_s(stream: Stream) -> Doubles:
@@ -23,9 +25,9 @@ def media_s(stream: Stream) -> Doubles:
     return np.asarray((stream.timestamp - stream.timestamp[starts][stream.stretch]) / hz[stream.stretch], np.float64)
 
 
-@njit(types.void(_I64, _F64, types.Array(int32, 1, "C"), types.Array(boolean, 1, "C"), _F64), cache=True)
+@njit(types.void(_I64, _F64, types.Array(int32, 1, "C"), _FLAGS, _FLAGS, _F64), cache=True)
 def _jitter_kernel(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    arrival_ns, media, stretch, judged, out
+    arrival_ns, media, stretch, judged, passed_over, out
 ):
     jitter, last = 0.0, -1
     for i in range(len(out)):
@@ -33,24 +35,28 @@ def _jitter_kernel(  # type: ignore[no-untyped-def]  # pragma: no cover - compil
         if not judged[i]:
             continue
         if last < 0 or stretch[i] != stretch[last]:
-            jitter = 0.0
+            jitter = 0.0  # nothing to compare with yet
         else:
-            arrived = (arrival_ns[i] - arrival_ns[last]) * 1e-6
-            jitter += (abs(arrived - (media[i] - media[last]) * 1e3) - jitter) / 16.0
-        out[i] = jitter
+            if not passed_over[i]:
+                arrived = (arrival_ns[i] - arrival_ns[last]) * 1e-6
+                jitter += (abs(arrived - (media[i] - media[last]) * 1e3) - jitter) / 16.0
+            out[i] = jitter
         last = i
 
 
-def jitter_ms(stream: Stream) -> Doubles:
+def jitter_ms(stream: Stream, *, talkspurts: bool = True) -> Doubles:
     """RFC 3550 6.4.1 interarrival jitter after each packet, in arrival order, in ms.
 
-    It starts at 0 in each stretch. NaN, and no part in it, for duplicates (they are no news of the network's
-    delay), telephone events (their timestamp stands still: RFC 4733 2.2) and where the clock is unknown.
+    It starts from 0 in each stretch, whose first packet has none yet (NaN). NaN, and no part in it, for duplicates (they are no news of the network's
+    delay), telephone events (their timestamp stands still: RFC 4733 2.2) and where the clock is unknown. With `talkspurts=False` the step into a
+    talkspurt (marker bit, RFC 3551 4.1) adds nothing: senders are free with time over a pause.
     """
     media = media_s(stream)
+    # a video stream marks most frames' ends: there the bit says nothing of pauses
+    passed_over = stream.marker & (not talkspurts and bool(np.mean(stream.marker) < MAX_MARKER_SHARE))
     judged = ~stream.duplicate & ~stream.auxiliary & np.isfinite(media)
     out = np.empty(len(media))
-    _jitter_kernel(stream.arrival_ns, media, stream.stretch, judged, out)
+    _jitter_kernel(stream.arrival_ns, media, stream.stretch, judged, passed_over, out)
     return out
 
 

@@ -13,6 +13,7 @@ from aqa.model import Doubles, Ints, Stream
 
 GMIN = 16  # RFC 3611 4.7.2: recommended
 DEFAULT_FRAME_S = 0.02
+LONGEST_FRAME_S = 0.12  # of one packet in common codecs (Opus, RFC 7587 4.2)
 
 
 @dataclass(frozen=True)
@@ -60,12 +61,14 @@ def _placed(stream: Stream, order: Ints, at: Ints, missing: Ints) -> tuple[Doubl
     usual = np.concatenate(([np.nan], steps, [np.nan]))
     beside = np.fmax(usual[at], usual[at + 2])
     even = steps[at]
-    frame = np.where(beside > 0, np.fmin(even, beside), even)
+    step = np.where(beside > 0, np.fmin(even, beside), even)
+    typical = float(np.nanmedian(steps)) if np.isfinite(steps).any() else DEFAULT_FRAME_S
+    frame = np.fmin(step, max(LONGEST_FRAME_S, typical))  # beside a pause of DTX a step is longer than its packet
     timed = np.isfinite(even) & (even > 0)
     due = arrival_s - np.nan_to_num(relative_delay_ms(stream)) * 1e-3  # without the jitter of the neighbour
     by_arrival = np.maximum(arrival_s[after] - arrival_s[before], 0.0) / (missing + 1)
     frame = np.where(timed, frame, np.minimum(by_arrival, DEFAULT_FRAME_S))
-    lead = np.where(timed, np.fmin(np.nan_to_num(even), frame), frame)
+    lead = np.where(timed, step, frame)
     start = np.where(timed, due[before], arrival_s[before]) + lead
     return start, frame, timed
 

@@ -12,25 +12,13 @@ import numpy as np
 from numba import boolean, int32, int64, njit, types, uint16
 from numpy.typing import NDArray
 
-from aqa.model import Doubles, Flags, Ints, Stream
+from aqa.measures.clock import FASTEST_HZ, STATIC, infer_clock, named_clock
+from aqa.model import Flags, Ints, Stream
 
 MAX_DROPOUT = 3000  # RFC 3550 A.1: a larger step forward is a restart, if the next packets confirm it
 MAX_MISORDER = 100  # RFC 3550 A.1: a larger step backward likewise
-MAX_TIME_JUMP_S = 10.0  # libwebrtc's alert: media time that runs this far ahead of the wall clock was reset
+MAX_TIME_JUMP_S = 10.0  # libwebrtc's alert: capture time that jumps this far beyond elapsed time (alerts.cc)
 MAX_TIME_BACK_S = 1.0  # in-order packets may step back in time a little (B frames), not this far
-CLOCKS_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 90000)
-CLOCK_TOLERANCE = 0.04  # half the distance between the closest two (44.1 and 48 kHz)
-_FASTEST_HZ = CLOCKS_HZ[-1]
-
-STATIC = {
-    0: ("PCMU", 8000), 3: ("GSM", 8000), 4: ("G723", 8000), 5: ("DVI4", 8000), 6: ("DVI4", 16000),
-    7: ("LPC", 8000), 8: ("PCMA", 8000), 9: ("G722", 8000), 10: ("L16", 44100), 11: ("L16", 44100),
-    12: ("QCELP", 8000), 13: ("CN", 8000), 14: ("MPA", 90000), 15: ("G728", 8000), 16: ("DVI4", 11025),
-    17: ("DVI4", 22050), 18: ("G729", 8000), 25: ("CelB", 90000), 26: ("JPEG", 90000), 28: ("nv", 90000),
-    31: ("H261", 90000), 32: ("MPV", 90000), 33: ("MP2T", 90000), 34: ("H263", 90000),
-}  # fmt: skip
-"""RFC 3551 table 4 and 5: payload type, name and clock rate; G.722 samples at 16 kHz but counts at 8 (4.5.2)."""
-
 _I64 = types.Array(int64, 1, "C")
 _FLAGS = types.Array(boolean, 1, "C")
 
@@ -112,8 +100,13 @@ def unwrap_time(timestamp: NDArray[np.uint32]) -> Ints:
 def _stretch_kernel(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     arrival_ns, extended, timestamp, segment, clock, stretch
 ):
-    """Index of the stretch of each packet; `clock` is Hz, 0 unknown, -1 telephone event."""
+    """Index of the stretch of each packet; `clock` is Hz, 0 unknown, -1 telephone event.
+
+    Media that comes `MAX_TIME_JUMP_S` earlier than the least delayed packet before allows is of a new count;
+    media that comes late is a stall, and catching up after one is no jump.
+    """
     now = int32(0)
+    delay, least = 0.0, 0.0
     last = -1  # the newest packet of media
     top = extended[0]
     for i in range(len(extended)):
@@ -122,13 +115,16 @@ def _stretch_kernel(  # type: ignore[no-untyped-def]  # pragma: no cover - compi
         if i and segment[i] != segment[i - 1]:
             now += int32(1)
             last = -1
+            delay, least = 0.0, 0.0
         elif ahead and last >= 0 and clock[i] >= 0:
-            hz = clock[i] if clock[i] > 0 else int64(_FASTEST_HZ)
+            hz = clock[i] if clock[i] > 0 else int64(FASTEST_HZ)
             advance = (timestamp[i] - timestamp[last]) / hz
-            elapsed = (arrival_ns[i] - arrival_ns[last]) * 1e-9
-            jumped = advance < -MAX_TIME_BACK_S or advance - max(elapsed, 0.0) > MAX_TIME_JUMP_S
-            if clock[i] != clock[last] or jumped:
+            elapsed = max((arrival_ns[i] - arrival_ns[last]) * 1e-9, 0.0)
+            delay += elapsed - advance
+            if clock[i] != clock[last] or advance < -MAX_TIME_BACK_S or delay < least - MAX_TIME_JUMP_S:
                 now += int32(1)
+                delay, least = 0.0, 0.0
+            least = min(least, delay)
         if clock[i] >= 0 and ahead:
             last = i
         stretch[i] = now
@@ -140,41 +136,6 @@ def stretches(arrival_ns: Ints, extended: Ints, timestamp: Ints, segment: NDArra
     if len(out):
         _stretch_kernel(arrival_ns, extended, timestamp, segment, clock, out)
     return out  # type: ignore[return-value]
-
-
-def infer_clock(arrival_ns: Ints, timestamp: Ints, stretch: NDArray[np.integer]) -> int | None:
-    """Clock rate in Hz from how RTP time runs against arrival; None where the packets do not tell.
-
-    The median slope over windows of up to 2 s, snapped to a known rate: robust against jitter (a few per cent of
-    a window) and against stalls and DTX pauses (few windows), where one regression over all would bend.
-    """
-    arrival = np.maximum.accumulate(arrival_ns)
-    if len(arrival) < 2 or arrival[-1] - arrival[0] < 500_000_000:
-        return None
-    lag = int(min(2_000_000_000, (arrival[-1] - arrival[0]) // 3))
-    first = np.arange(0, len(arrival), max(1, len(arrival) // 5000))
-    last = np.searchsorted(arrival, arrival[first] + lag)
-    inside = last < len(arrival)
-    first, last = first[inside], last[inside]
-    same = stretch[first] == stretch[last]
-    first, last = first[same], last[same]
-    if len(first) < 8:
-        return None
-    slopes = (timestamp[last] - timestamp[first]) / (arrival[last] - arrival[first]) * 1e9
-    return _snap(slopes)
-
-
-def _snap(slopes: Doubles) -> int | None:
-    middle = float(np.median(slopes))
-    nearest = min(CLOCKS_HZ, key=lambda hz: abs(hz - middle))
-    agree = np.mean(np.abs(slopes / nearest - 1) <= 2 * CLOCK_TOLERANCE)
-    return nearest if abs(middle / nearest - 1) <= CLOCK_TOLERANCE and agree >= 0.4 else None
-
-
-def named_clock(codec: str | None) -> int | None:
-    """Clock rate of a codec written as in SDP: "opus/48000/2" (RFC 8866 6.6)."""
-    parts = (codec or "").split("/")
-    return int(parts[1]) if len(parts) > 1 and parts[1].isdigit() and int(parts[1]) else None
 
 
 def telephone_events(packets: Arrivals, codecs: Mapping[int, str]) -> Flags:
@@ -215,7 +176,7 @@ def looks_like_rtp(packets: Arrivals) -> bool:
         return False
     steps = np.diff(packets.sequence).view(np.int16).astype(np.int64)
     times = np.diff(packets.timestamp).view(np.int32).astype(np.int64)
-    fine = (np.abs(steps) <= 64) & (np.abs(times) <= _FASTEST_HZ * 30) & ((steps != 0) | (times == 0))
+    fine = (np.abs(steps) <= 64) & (np.abs(times) <= FASTEST_HZ * 30) & ((steps != 0) | (times == 0))
     strict = (np.abs(steps) <= 3) & (times >= 0)
     return bool(np.mean(fine) >= 0.8) if len(steps) >= 10 else bool((fine & strict).all())
 
