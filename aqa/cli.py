@@ -99,7 +99,8 @@ def trends(
     as_json: AsJson = False,
 ) -> None:
     """Tables over all events in the store, per week, day or month; also as reports/trends.html and .csv."""
-    from aqa.report.pages import trends_csv, write_trends
+    from aqa.report.data import table_csv
+    from aqa.report.pages import write_trends
     from aqa.store import Store
     from aqa.trends import trend_rows
 
@@ -109,7 +110,7 @@ def trends(
     if as_json:
         _print_json(rows)
     elif csv:
-        sys.stdout.write(trends_csv(rows).decode())
+        sys.stdout.write(table_csv(rows).decode())
     else:
         from aqa.report.terminal import trends_table
 
@@ -265,7 +266,9 @@ def _progress(quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
 
 def _clean(text: str) -> str:
     """Text from inputs without control sequences: a terminal shows it, and does nothing else with it."""
-    return "".join(c if c in "\n\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return "".join(
+        c if c in "\n\t\N{NO-BREAK SPACE}" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
 
 
 def _say(text: str) -> None:

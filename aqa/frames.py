@@ -250,7 +250,7 @@ _I64 = types.Array(int64, 1, "C")
     ),
     cache=True,
 )  # fmt: skip
-def _parse_kernel(  # type: ignore[no-untyped-def]  # noqa: PLR0913 - one column each  # pragma: no cover
+def _parse_kernel(  # type: ignore[no-untyped-def]
     data, offset, captured, wire, link, time_ns, keys, slots, count, reasons,
     out_key, out_arrival, out_sequence, out_timestamp, out_type, out_marker, out_payload,
 ):  # fmt: skip

@@ -12,6 +12,7 @@ from typing import Any
 from aqa.causes import EXPLAINING, Packets, explain
 from aqa.detector import Subject
 from aqa.model import Analysis, Finding
+from aqa.report import verdict
 from aqa.rows import event_row, loudest, recording_row, recording_seconds, stream_rows, stream_seconds_rows
 from aqa.settings import Settings
 from aqa.timeline import Clock, Measured
@@ -27,7 +28,7 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     event = event_row(measured, settings, clock, findings=findings, seconds=seconds, recordings=recordings)
     event = dataclasses.replace(event, streams=len(streams), fingerprint=fingerprint)
     name = event.event_id
-    return Analysis(
+    analysis = Analysis(
         event=event,
         recordings=tuple(dataclasses.replace(row, event_id=name) for row in recordings),
         streams=tuple(dataclasses.replace(row, event_id=name) for row in streams),
@@ -35,6 +36,8 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
         seconds=tuple(dataclasses.replace(row, event_id=name) for row in seconds),
         peaks_dbfs={path: loudest(tracks) for path, (_, tracks) in sorted(measured.recordings.items()) if tracks},
     )
+    event = dataclasses.replace(event, status=verdict.status(analysis), verdict=verdict.sentence(analysis))
+    return dataclasses.replace(analysis, event=event)
 
 
 def _found(measured: Measured, settings: Settings, clock: Clock) -> list[Finding]:

@@ -114,7 +114,9 @@ class StreamRow:
     loss_pct: float = col("lost of expected")
     duplicates: int = col("packets whose sequence number came before")
     reordered: int = col("packets below a sequence number already seen, duplicates not counted (RFC 4737)")
-    steps_back: int = col("times the sequence number fell from one packet to the next, duplicates not counted", default=0)
+    steps_back: int = col(
+        "times the sequence number fell from one packet to the next, duplicates not counted", default=0
+    )
     late: int | None = col("packets after their playout time; empty: no playout model was run", default=None)
     first_s: float = col("first packet, seconds since the event's (or log's) start")
     last_s: float = col("last packet, seconds since the event's (or log's) start")

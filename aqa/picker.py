@@ -30,9 +30,10 @@ def pick(series: NDArray[np.floating], rule: Rule) -> Runs:
     """Runs of `series` by `rule`; NaN is never inside a run."""
     leave = rule.enter if rule.leave is None else rule.leave
     candidates = true_runs(np.asarray(series >= min(leave, rule.enter)))
-    entered = np.concatenate(([0], np.cumsum(series >= rule.enter)))
-    kept = candidates[entered[candidates[:, 1]] > entered[candidates[:, 0]]]
-    runs = merge(kept, rule.merge)
+    if leave < rule.enter and len(candidates):
+        entered = np.append(series >= rule.enter, False)  # one more, for an end may be the series' own
+        candidates = candidates[np.logical_or.reduceat(entered, candidates.ravel())[::2]]
+    runs = merge(candidates, rule.merge)
     return runs[runs[:, 1] - runs[:, 0] >= rule.minimum]
 
 

@@ -194,10 +194,20 @@ def _collect(job: _Job) -> Measured:
             continue
         if path in job.event.recordings:
             recordings[path] = result
-            if result[0].error:
-                problems[path] = result[0].error
+            problems.update(_not_whole(job.event.root / path, path, result[0]))
         else:
             logs[path] = result
             if result.warning:
                 problems[path] = result.warning
     return Measured(job.event, job.inputs, recordings, logs, problems)
+
+
+def _not_whole(path: Path, name: str, media: Media) -> dict[str, str]:
+    """The message of a recording that was read in part."""
+    if media.error:
+        return {name: media.error}
+    if not media.damaged:
+        return {}
+    first, lost = media.damaged[0], sum(hole.end_s - hole.start_s for hole in media.damaged)
+    where = f"{lost:.3f} s could not be decoded, first at {first.start_s:.3f} s"
+    return {name: f"{path}: damaged: {where} ({first.reason}); the rest was analysed"}

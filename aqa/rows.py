@@ -185,6 +185,9 @@ def _not_measured(measured: Measured, settings: Settings, clock: Clock) -> list[
         if stream.clock_rate_hz is None:
             what = f"Jitter and times in ms of stream 0x{stream.ssrc:08x} in {stream.log}"
             lines.append((what, "its clock rate is not known", f"[codecs] {stream.payload_type} = ... in event.toml"))
+    if streams:
+        why = "no playout model is run on packet logs yet"
+        lines.append(("Late packets and estimated MOS", why, ""))
     lines.append(("What listeners' devices played", "there are no stats of a receiver", "getStats or rtcstats dumps"))
     lines += [(f"{name}, or parts of it", why, "the whole file") for name, why in sorted(measured.problems.items())]
     used = {*measured.event.recordings, *measured.event.logs, "event.toml"}

@@ -6,12 +6,13 @@ concealed seconds, after RFC 7294). Active speech is ITU-T P.56 activity; a faul
 500 ms of it is inside active speech, for the hole itself has no level. Faults that overlap count once.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from aqa.model import HOP_S, Doubles, Finding, SecondRow, Track
+from aqa.model import HOP_S, Finding, Flags, Floats, SecondRow, Track
 
 FORMULA = "impaired-seconds/1"
 SEVERE_S = 0.05  # more than this of a second: 5 %, RFC 7294 severely concealed seconds
@@ -48,42 +49,50 @@ def seconds_of_recording(
     `findings` are those of this recording on the event's clock; `start_s` is the event second of its sample 0.
     Channels are joined: the loudest counts, and a fault on any.
     """
-    if not channels:
-        return []
-    hops = max(len(item.level_dbfs) for item in channels)
-    second = np.floor(start_s + (np.arange(hops) + 0.5) * HOP_S).astype(np.int64)
-    first = int(second[0]) if hops else 0
-    peak, power, speech, fault = (np.full(hops, -np.inf), np.full(hops, -np.inf), np.zeros(hops), np.zeros(hops))
     found = [item for item in findings if breaks_speech(item)]
-    for item in channels:
-        n = len(item.level_dbfs)
-        here = [f for f in found if f.channel in (None, item.channel)]
-        cover = coverage(here, hops=n, start_s=start_s)
-        active = item.levels.speech | bridged(item.levels.speech, here, start_s=start_s)
-        peak[:n] = np.fmax(peak[:n], item.peak_dbfs)
-        power[:n] = np.fmax(power[:n], item.level_dbfs)
-        speech[:n] = np.maximum(speech[:n], active)
-        fault[:n] = np.maximum(fault[:n], cover * active)
+    masks = [_cover_and_speech(item, found, start_s=start_s) for item in channels]
+    hops = max((len(item.level_dbfs) for item in channels), default=0)
     rows = []
-    for at in range(first, int(second[-1]) + 1 if hops else first):
-        part = slice(*np.searchsorted(second, [at, at + 1]))
+    for at in range(math.floor(start_s), math.ceil(start_s + hops * HOP_S)):
+        # hops whose middle lies inside the second
+        first, last = (max(math.ceil((second - start_s) / HOP_S - 0.5), 0) for second in (at, at + 1))
+        part = slice(first, min(last, hops))
+        if part.start >= part.stop:
+            continue
+        active = _joined([speech[part] for _, speech in masks], part.stop - part.start)
+        fault = _joined([cover[part] * speech[part] for cover, speech in masks], part.stop - part.start)
         rows.append(
             SecondRow(
                 second=at,
                 recording=recording,
                 track=track,
-                peak_dbfs=_measured(peak[part].max(initial=-np.inf)),
-                level_dbfs=_measured(_mean_level(power[part])),
-                speech_s=round(float(speech[part].sum()) * HOP_S, 4),
-                fault_s=round(float(fault[part].sum()) * HOP_S, 6),
+                peak_dbfs=_measured(_joined([item.peak_dbfs[part] for item in channels], 0).max(initial=-np.inf)),
+                level_dbfs=_measured(_mean_level(_joined([item.level_dbfs[part] for item in channels], 0))),
+                speech_s=round(float(active.sum()) * HOP_S, 4),
+                fault_s=round(float(fault.sum()) * HOP_S, 6),
             )
         )
     return rows
 
 
-def coverage(findings: Iterable[Finding], *, hops: int, start_s: float) -> Doubles:
+def _cover_and_speech(item: Track, found: Sequence[Finding], *, start_s: float) -> tuple[Floats, Flags]:
+    """Share of each hop that a fault of this channel covers, and the active speech, bridged over faults."""
+    here = [f for f in found if f.channel in (None, item.channel)]
+    cover = coverage(here, hops=len(item.level_dbfs), start_s=start_s)
+    return cover, item.levels.speech | bridged(item.levels.speech, here, start_s=start_s)
+
+
+def _joined(parts: Sequence[np.ndarray], least: int) -> np.ndarray:
+    """The largest of the channels at each hop; a channel may end before another."""
+    joined = np.full(max([least, *(len(part) for part in parts)]), -np.inf if not least else 0.0)
+    for part in parts:
+        joined[: len(part)] = np.fmax(joined[: len(part)], part)
+    return joined
+
+
+def coverage(findings: Iterable[Finding], *, hops: int, start_s: float) -> Floats:
     """Share of each 10 ms hop that any of the findings covers; shape (hops,)."""
-    cover = np.zeros(hops)
+    cover = np.zeros(hops, np.float32)
     for start, end in _union([(f.start_s - start_s, f.end_s - start_s) for f in findings]):
         low, high = max(start / HOP_S, 0.0), min(end / HOP_S, float(hops))
         if high <= low:
@@ -92,10 +101,10 @@ def coverage(findings: Iterable[Finding], *, hops: int, start_s: float) -> Doubl
         cover[first:last] += 1.0
         cover[first] -= low - first
         cover[last - 1] -= last - high
-    return np.clip(cover, 0.0, 1.0)
+    return np.clip(cover, 0.0, 1.0, out=cover)
 
 
-def bridged(speech: np.ndarray, findings: Iterable[Finding], *, start_s: float) -> np.ndarray:
+def bridged(speech: Flags, findings: Iterable[Finding], *, start_s: float) -> Flags:
     """Hops inside findings that have active speech within BRIDGE_S of either end; shape of `speech`."""
     inside = np.zeros(len(speech), bool)
     near = round(BRIDGE_S / HOP_S)

@@ -32,8 +32,14 @@ from aqa.model import (
 Row = TypeVar("Row")
 _DTYPES: dict[Any, Any] = {str: pl.String, int: pl.Int64, float: pl.Float64, bool: pl.Boolean}
 _NARROW: dict[str, dict[str, Any]] = {
-    "series": {"channel": pl.UInt8, "hop": pl.UInt32, "level_dbfs": pl.Float32, "peak_dbfs": pl.Float32},
-    "runs": {"channel": pl.UInt8},
+    "series": {
+        "recording": pl.Categorical,
+        "channel": pl.UInt8,
+        "hop": pl.UInt32,
+        "level_dbfs": pl.Float32,
+        "peak_dbfs": pl.Float32,
+    },
+    "runs": {"recording": pl.Categorical, "channel": pl.UInt8},
 }  # keeps a track-hour below 5 MB
 
 
@@ -99,7 +105,7 @@ class Store:
             streams=tuple(_rows(StreamRow, self.table("streams", event_id))),
             findings=tuple(_rows(Finding, self.table("findings", event_id))),
             seconds=tuple(_rows(SecondRow, self.table("seconds", event_id))),
-            peaks_dbfs=_peaks(self.table("series", event_id)),
+            peaks_dbfs=_peaks(self._path("series", event_id)),
         )
 
     def write(self, analysis: Analysis, tracks: Mapping[str, Sequence[Track]]) -> None:
@@ -137,7 +143,7 @@ def _series(tracks: Mapping[str, Sequence[Track]]) -> pl.DataFrame:
     parts = [
         pl.DataFrame(
             {
-                "recording": pl.repeat(recording, len(track.level_dbfs), dtype=pl.String, eager=True),
+                "recording": pl.repeat(recording, len(track.level_dbfs), dtype=pl.Categorical, eager=True),
                 "channel": np.full(len(track.level_dbfs), track.channel, np.uint8),
                 "hop": np.arange(len(track.level_dbfs), dtype=np.uint32),
                 "level_dbfs": pl.Series(track.level_dbfs, nan_to_null=True),
@@ -165,9 +171,16 @@ def _runs(tracks: Mapping[str, Sequence[Track]]) -> pl.DataFrame:
     return pl.concat(parts) if parts else pl.DataFrame(schema=schema("runs"))
 
 
-def _peaks(series: pl.DataFrame) -> dict[str, Floats]:
-    loudest = series.group_by("recording", "hop").agg(pl.col("peak_dbfs").max()).sort("recording", "hop")
-    return {
-        str(name[0]): part["peak_dbfs"].fill_null(np.nan).to_numpy().astype(np.float32)
-        for name, part in sorted(loudest.partition_by("recording", as_dict=True).items())
-    }
+def _peaks(path: Path) -> dict[str, Floats]:
+    """Peaks of each recording's loudest channel, one channel in memory at a time (12 hours are 4 million hops)."""
+    peaks: dict[str, Floats] = {}
+    series = pl.scan_parquet(path)
+    channels = series.select("recording", "channel").unique().sort("recording", "channel").collect()
+    for recording, channel in channels.iter_rows():
+        own = series.filter((pl.col("recording") == recording) & (pl.col("channel") == channel))
+        values = own.sort("hop").select("peak_dbfs").collect()["peak_dbfs"].fill_null(np.nan).to_numpy()
+        before = peaks.get(recording, np.zeros(0, np.float32))
+        longer, shorter = (before, values) if len(before) > len(values) else (values, before)
+        peaks[recording] = np.array(longer)
+        peaks[recording][: len(shorter)] = np.fmax(shorter, longer[: len(shorter)])
+    return dict(sorted(peaks.items()))

@@ -25,11 +25,9 @@ def sound(seed=0, seconds=9):
     envelope = np.repeat(random.uniform(0.2, 1.0, seconds * 5), RATE // 5)
     x = random.normal(0, 0.05, n) * envelope
     x[2 * RATE : 2 * RATE + 800] = 0.0  # 50 ms hard hole
-    x[3 * RATE : 3 * RATE + 3200] *= 8.0  # clipped below
     x[int(4.5 * RATE) : int(7.2 * RATE)] *= 0.0005  # 2.7 s of silence
-    x = np.round(np.clip(x, -0.999, 0.999) / LSB) * LSB
-    x[3 * RATE : 3 * RATE + 3200] = np.clip(x[3 * RATE : 3 * RATE + 3200] * 3, -0.999, 0.999)
-    return x.astype(np.float32)
+    x[3 * RATE : 3 * RATE + 3200] += 2 * np.sin(2 * np.pi * 200 * np.arange(3200) / RATE)  # clipped below
+    return (np.round(np.clip(x, -0.999, 0.999) / LSB) * LSB).astype(np.float32)
 
 
 def tracks(samples, cuts=()):

@@ -71,7 +71,7 @@ def _nanoseconds(units: int, resolution: int, offset_s: int) -> int:  # pragma: 
 @njit(
     types.UniTuple(int64, 3)(_BYTES, boolean, _I64, _I64, _I64, _I64, _I64, _I64, _I64, _I64, _I64), cache=True
 )  # fmt: skip
-def _walk_kernel(  # type: ignore[no-untyped-def]  # noqa: PLR0913  # pragma: no cover
+def _walk_kernel(  # type: ignore[no-untyped-def]  # pragma: no cover
     data, big, links, resolutions, offsets_s, snap, offset, captured, wire, link, time_ns
 ):
     """Packets of the blocks that lie whole in `data`: how many, where it stopped, and why."""

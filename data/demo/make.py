@@ -42,7 +42,7 @@ TURNS = (
         "about the sound. Two rooms started late, because the host could not connect. We know why, and it is "
         "mended. The servers were never above sixty percent.",
     ),
-    ("alice", 33.2, "That is good to hear. Carol, where are we with the launch?"),
+    ("alice", 32.8, "That is good to hear. Carol, where are we with the launch?"),
     (
         "carol",
         38.2,

@@ -1,0 +1,171 @@
+"""The pages: one offline file each, under a strict Content-Security-Policy, readable without scripts."""
+
+import base64
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from aqa import __version__
+from aqa.detector import registry
+from aqa.model import Analysis, EventRow, Finding
+from aqa.report import charts, lanes, verdict, words
+from aqa.report.clips import Clip
+from aqa.report.data import SCHEMA, settings_sha256
+
+MOST_FINDINGS = 200  # rows in the page; every one is in findings.csv
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(_template),
+        autoescape=True,  # Jinja2's default is off
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(words=words, verdict=verdict, data_uri=data_uri)
+    return environment
+
+
+def _template(name: str) -> str:
+    return files("aqa.report").joinpath("templates", name).read_text("utf-8")
+
+
+def data_uri(kind: str, content: bytes) -> str:
+    """Bytes as a data: address."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def report_html(analysis: Analysis, clips: Mapping[str, Clip]) -> str:
+    """The page of one event."""
+    event = analysis.event
+    found = verdict.worst(verdict.faults(analysis))
+    return _page(
+        "report.html",
+        script="timeline.js",
+        title=event.title,
+        analysis=analysis,
+        event=event,
+        status=event.status,
+        rooms=[room["id"] for room in json.loads(event.rooms)],
+        facts=verdict.facts(analysis),
+        lanes=lanes.timeline(analysis),
+        ticks=[
+            (at / max(event.duration_s, 1e-3), words.moment(analysis, at))
+            for at in lanes.axis_ticks(event.duration_s)
+        ],
+        key=lanes.key(analysis),
+        clips=[(item, clips[item.finding_id]) for item in found if item.finding_id in clips],
+        findings=found[:MOST_FINDINGS],
+        findings_in_all=len(found),
+        intended=[item for item in analysis.findings if item.cause == "intended"],
+        facts_of=_facts_of,
+        not_measured=json.loads(event.not_measured),
+        problems=json.loads(event.problems),
+        inputs=json.loads(event.inputs),
+        overrides=_overrides(event),
+        settings_sha256=settings_sha256(analysis),
+        schema=SCHEMA,
+        version=__version__,
+        judged=_judged,
+        any_late=any(row.late is not None for row in analysis.streams),
+        any_mos=any(row.mos_estimated is not None for row in analysis.streams),
+    )
+
+
+def index_html(events: Sequence[EventRow]) -> str:
+    """The page over all events, worst first."""
+    order = {"bad": 0, "not_measured": 1, "good": 2}
+    rows = sorted(
+        events, key=lambda row: (order[row.status], -(row.impaired_seconds or 0), row.start_utc or "", row.event_id)
+    )
+    bad, unknown = (sum(row.status == status for row in rows) for status in ("bad", "not_measured"))
+    sentence = (
+        f"{bad} of {words.count(len(rows), 'event')} had faults beyond their budget; {unknown} could not be judged."
+    )
+    return _page(
+        "index.html",
+        script="find.js",
+        title="All events",
+        rows=rows,
+        sentence=sentence,
+        not_measured=_not_measured_count,
+    )
+
+
+def trends_html(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The page of trends: small multiples and the table."""
+    return _page(
+        "trends.html",
+        script="find.js",
+        title="Trends",
+        rows=list(reversed(rows)),
+        sentence=charts.sentence(rows),
+        charts=charts.charts(rows),
+        columns=[name for name in charts.COLUMNS if rows and name in rows[0]],
+        cell=charts.cell,
+        head=charts.head,
+    )
+
+
+def _page(template: str, *, script: str, title: str, **values: Any) -> str:
+    """A page with its style and script inside, and a policy that allows these two alone."""
+    style, program = _template("page.css"), _template(script)
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(program)}'; "
+        "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
+    )
+    content = _environment().get_template(template)
+    return content.render(
+        policy=policy,
+        style=Markup(style),
+        script=Markup(program),
+        title=title,
+        **values,
+    )
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _overrides(event: EventRow) -> str:
+    """What the settings change against the defaults, as text."""
+    changed = []
+    for table, values in json.loads(event.settings)["detectors"].items():
+        if table == "off":
+            changed += [f"{kind} off" for kind in values]
+        elif table in registry():
+            default = dataclasses.asdict(registry()[table].settings())
+            changed += [f"{table}.{name} = {value}" for name, value in values.items() if default.get(name) != value]
+    return ", ".join(changed) or "defaults, no overrides"
+
+
+def _facts_of(item: Finding) -> list[tuple[str, str]]:
+    """The evidence of a finding, one fact a row, nested facts joined."""
+    rows = []
+    for name, value in json.loads(item.evidence).items():
+        nested = value.items() if isinstance(value, dict) else [("", value)]
+        for below, inner in nested:
+            text = json.dumps(inner, ensure_ascii=False) if isinstance(inner, dict | list) else f"{inner}"
+            rows.append((f"{name} {below}".strip().replace("_", " "), text))
+    return rows
+
+
+def _judged(many: int | None, what: str) -> str:
+    """The judgement of a recording (impaired seconds) or a stream (lost packets), sign and word."""
+    if many is None:
+        return verdict.sign("not_measured").title()
+    return f"\N{BLACK CIRCLE} no {what}" if many == 0 else f"\N{MULTIPLICATION X} {what}"
+
+
+def _not_measured_count(row: EventRow) -> int:
+    return len(json.loads(row.not_measured))

@@ -1,0 +1,246 @@
+"""The timeline: one lane per track with its sound and its packets, one clock for all; static SVG, no script needed.
+
+Everything is placed in per cent of the event's length inside a nested `svg` of class `view`; zooming is two
+attributes of that element, so the same picture serves both.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from aqa.model import Analysis, Finding, SecondRow
+from aqa.report import words
+from aqa.report.svg import el, envelope, joined, percent
+from aqa.report.verdict import faults, utc_ns_of
+
+COLUMNS = 1200  # of an envelope; the overview is about 1,100 px wide at most screens
+WAVE, MARKS, STALLS, PACKETS = 26, 12, 5, 13  # heights in px
+LOSS_TOP_PCT = 40.0  # top of the packet bars, square root, the same in all reports
+MERGE = 0.002  # marks of one kind closer than this share of the view are one
+LETTER_PX = 20 / 1100  # share of the view from which letters fit
+_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
+_STYLE = {
+    "dropout": "solid", "interruption": "solid", "silence": "hollow", "attenuation": "hollow",
+    "concealment": "half", "concealed_audio": "half", "repetition": "half", "missing_media": "dashed",
+    "damaged_media": "dashed", "elided_time": "dashed", "clock_mismatch": "dashed", "unreadable": "dashed",
+    "echo": "dotted", "unintended_audio": "dotted", "noise_burst": "dotted", "hum": "dotted",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One row of the timeline: its label, what stands under it, its picture and how high that is."""
+
+    label: str
+    under: str
+    height: int
+    picture: Markup
+    name: str  # spoken name of the picture
+
+
+def axis_ticks(length_s: float, most: int = 12) -> list[float]:
+    """Event seconds of the axis' ticks: at a round step, `most` at most."""
+    step = next((step for step in _STEPS if length_s / step <= most), _STEPS[-1])
+    return [float(at) for at in range(0, int(length_s) + 1, step)]
+
+
+def timeline(analysis: Analysis) -> list[Lane]:
+    """All lanes but the axis, in the order of the page."""
+    length = max(analysis.event.duration_s, 1e-3)
+    lanes = _rooms(analysis, length)
+    found = faults(analysis)
+    names = dict.fromkeys(row.track for row in sorted(analysis.recordings, key=lambda r: (r.track != "mix", r.track)))
+    names.update(dict.fromkeys(sorted(row.participant or row.ssrc for row in analysis.streams)))
+    lanes += [_lane(analysis, name, found, length) for name in names]
+    if not analysis.streams:
+        lanes.append(_not_measured("packets", "not measured: no packet log"))
+    return lanes
+
+
+def key(analysis: Analysis) -> list[tuple[Markup, str]]:
+    """Sign and words of every mark that occurs, and of no other."""
+    kinds = dict.fromkeys(item.kind for item in faults(analysis))
+    rows = [
+        (_sign(kind), f"{words.kind_words(kind)}: {words.MEANINGS.get(kind, words.kind_words(kind))}")
+        for kind in kinds
+    ]
+    if analysis.streams:
+        bar = el(
+            "svg",
+            el("rect", class_="lost", x=2, y=4, width=4, height=8),
+            el("rect", class_="lost", x=8, y=1, width=4, height=11),
+            width=16,
+            height=12,
+            aria_hidden="true",
+        )
+        rows.append((bar, f"lost packets per second (top = {LOSS_TOP_PCT:g} %)"))
+    if analysis.peaks_dbfs:
+        grey = el(
+            "svg", el("rect", class_="wave", x=4, y=1, width=6, height=10), width=16, height=12, aria_hidden="true"
+        )
+        rows.append((grey, "grey: level of the sound"))
+    return rows
+
+
+def _sign(kind: str) -> Markup:
+    letters = words.LETTERS[kind]
+    style = _STYLE.get(kind, "packet" if kind in ("loss", "late", "jitter", "stall") else "outline")
+    box = el("rect", class_=f"mark {style}", x=1, y=1, width=22, height=12)
+    text = el("text", letters, class_=f"letters on-{style}", x=12, y=11, text_anchor="middle")
+    return el("svg", box, text, width=24, height=14, aria_hidden="true")
+
+
+def _view(*parts: Markup, height: int) -> Markup:
+    return el("svg", *parts, class_="view", x="0%", y=0, width="100%", height=height)
+
+
+def _rooms(analysis: Analysis, length: float) -> list[Lane]:
+    rooms = [room for room in json.loads(analysis.event.rooms) if room["opened"]]
+    if not rooms or analysis.event.start_utc is None:
+        return []
+    zero = utc_ns_of(analysis.event.start_utc)
+    parts = []
+    for room in rooms:
+        start = (utc_ns_of(room["opened"]) - zero) / 1e9
+        end = (utc_ns_of(room["closed"]) - zero) / 1e9 if room["closed"] else length
+        parts.append(
+            el(
+                "rect",
+                class_="room",
+                x=percent(start / length),
+                y=3,
+                width=percent((end - start) / length),
+                height=12,
+            )
+        )
+        parts.append(el("text", room["id"], class_="small", x=percent(start / length), dx=5, y=13))
+    named = ", ".join(room["id"] for room in rooms)
+    return [Lane("Rooms", "", 18, _view(*parts, height=18), f"rooms: {named}")]
+
+
+def _lane(analysis: Analysis, name: str, found: Sequence[Finding], length: float) -> Lane:
+    """Sound above, packets below, of one track or participant (or one stream nobody is named for)."""
+    recordings = [row for row in analysis.recordings if row.track == name]
+    streams = [row for row in analysis.streams if (row.participant or row.ssrc) == name]
+    mine = [item for item in found if (item.track or item.stream) == name]
+    sound = [item for item in mine if item.source in ("audio", "container", "stats")]
+    packets = [item for item in mine if item.source == "packets"]
+    parts: list[Markup] = []
+    y = 0
+    if recordings:
+        for row in recordings:
+            parts.append(_wave(analysis, row.recording, row.start_s, length))
+        parts.append(joined(_marks(sound, length, y=WAVE)))
+        y = WAVE + MARKS + 2
+    if streams:
+        rows = [row for row in analysis.seconds if row.log is not None and (row.track or row.stream) == name]
+        parts += [_stalls(packets, length, y), _loss_bars(rows, length, y + STALLS)]
+        y += STALLS + PACKETS
+    label = f"{name} (recorded)" if name == "mix" else name
+    return Lane(label, _under(sound, packets, streams), y + 2, _view(*parts, height=y + 2), _spoken(name, mine))
+
+
+def _under(sound: Sequence[Finding], packets: Sequence[Finding], streams: Sequence[object]) -> str:
+    counts: dict[str, int] = {}
+    for item in [*sound, *packets]:
+        counts[item.kind] = counts.get(item.kind, 0) + 1
+    lost = sum(row.lost for row in streams)  # type: ignore[attr-defined]
+    expected = sum(row.expected for row in streams)  # type: ignore[attr-defined]
+    marks = [f"{words.LETTERS[kind]} {many}" for kind, many in counts.items() if kind != "loss"]
+    if streams:
+        marks.append(f"Lo {100 * lost / expected:.1f} %" if expected else "Lo 0 %")
+    return " ".join(marks)
+
+
+def _spoken(name: str, mine: Sequence[Finding]) -> str:
+    counts: dict[str, int] = {}
+    for item in mine:
+        counts[item.kind] = counts.get(item.kind, 0) + 1
+    told = ", ".join(f"{many} {words.kind_words(kind)}" for kind, many in counts.items())
+    return f"{name}: {told or 'no finding'}"
+
+
+def _wave(analysis: Analysis, recording: str, start_s: float, length: float) -> Markup:
+    peaks = analysis.peaks_dbfs.get(recording)
+    if peaks is None or not len(peaks):
+        return el("text", "not measured: no sound could be decoded", class_="small", x="1%", y=17)
+    columns = min(COLUMNS, len(peaks))
+    box = {"x": percent(start_s / length), "width": percent(len(peaks) / 100 / length), "y": 0, "height": WAVE}
+    middle = el("line", class_="middle", x1=box["x"], x2="100%", y1=WAVE / 2, y2=WAVE / 2)
+    path = el("path", class_="wave", d=envelope(peaks, columns=columns, height=WAVE))
+    return middle + el("svg", path, **box, viewBox=f"0 0 {columns} {WAVE}", preserveAspectRatio="none")
+
+
+def _marks(found: Sequence[Finding], length: float, y: int) -> list[Markup]:
+    """Marks of sound; those of one kind that nearly touch are one, with their count."""
+    by_kind: dict[str, list[list[Finding]]] = {}
+    for item in sorted(found, key=lambda item: item.start_s):
+        groups = by_kind.setdefault(item.kind, [])
+        if groups and item.start_s - max(f.end_s for f in groups[-1]) < MERGE * length:
+            groups[-1].append(item)
+        else:
+            groups.append([item])
+    return [_mark(kind, group, length, y) for kind, groups in by_kind.items() for group in groups]
+
+
+def _mark(kind: str, group: list[Finding], length: float, y: int) -> Markup:
+    start, end = group[0].start_s, max(item.end_s for item in group)
+    style = _STYLE.get(kind, "outline")
+    top, height = (y + MARKS / 2, MARKS / 2) if style == "half" else (y, MARKS)
+    x, width = percent(start / length), percent(max(end - start, 0) / length)
+    several = f"{len(group)} \N{MULTIPLICATION SIGN} " if len(group) > 1 else ""
+    title = f"{several}{words.kind_words(kind)}, {words.length(sum(i.duration_s for i in group))}"
+    box = el("rect", el("title", title), class_=f"mark {style}", x=x, y=top, width=width, height=height)
+    hidden = "hidden" if (end - start) / length < LETTER_PX else None
+    letters = el(
+        "text", words.LETTERS[kind], class_=f"letters on-{style}", x=percent((start + end) / 2 / length), y=y + 10,
+        text_anchor="middle", data_s=end - start, visibility=hidden,
+    )  # fmt: skip
+    return box + letters
+
+
+def _stalls(packets: Sequence[Finding], length: float, y: int) -> Markup:
+    parts = []
+    for item in packets:
+        if item.kind == "loss":
+            continue
+        parts.append(
+            el(
+                "rect", el("title", f"{words.kind_words(item.kind)}, {words.length(item.duration_s)}"),
+                class_="stall" if item.kind == "stall" else "packet-kind", x=percent(item.start_s / length),
+                y=y, width=percent(item.duration_s / length), height=4 if item.kind == "stall" else 2,
+            )
+        )  # fmt: skip
+    return joined(parts)
+
+
+def _loss_bars(rows: Sequence[SecondRow], length: float, y: int) -> Markup:
+    """A bar per column of time: the worst second in it, for a minute of loss in an hour must not vanish."""
+    base = el("line", class_="middle", x1="0%", x2="100%", y1=y + PACKETS, y2=y + PACKETS)
+    span = max(1.0, length / COLUMNS)
+    worst: dict[int, float] = {}
+    expected: dict[int, int] = {}
+    lost: dict[int, int] = {}
+    for row in rows:
+        expected[row.second] = expected.get(row.second, 0) + (row.expected or 0)
+        lost[row.second] = lost.get(row.second, 0) + (row.lost or 0)
+    for second, many in lost.items():
+        if many:
+            column = int(second / span)
+            share = 100 * many / max(expected[second], many)
+            worst[column] = max(worst.get(column, 0.0), share)
+    bars = []
+    for column, share in sorted(worst.items()):
+        height = max(PACKETS * float(np.sqrt(min(share, LOSS_TOP_PCT) / LOSS_TOP_PCT)), 1.5)
+        x, width = percent(column * span / length), percent(span / length)
+        bars.append(el("rect", class_="lost", x=x, y=y + PACKETS - height, width=width, height=height))
+    return base + joined(bars)
+
+
+def _not_measured(label: str, why: str) -> Lane:
+    box = el("rect", class_="hatch", x="0%", y=1, width="100%", height=14)
+    text = el("text", why, class_="small", x="50%", y=12, text_anchor="middle")
+    return Lane(label, "", 17, el("svg", box, text, x="0%", y=0, width="100%", height=17), f"{label}: {why}")

@@ -1,0 +1,145 @@
+"""report.md: the report for a ticket or a chat, with all text of inputs escaped so that it stays text."""
+
+import json
+import re
+from collections.abc import Sequence
+
+from aqa import __version__
+from aqa.model import Analysis, Finding
+from aqa.report import verdict, words
+from aqa.report.data import settings_sha256
+
+MOST_FINDINGS = 50
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$-])")
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is: specials behind backslashes, control characters replaced, one line."""
+    shown = "".join(
+        c if c.isprintable() or c == words.NBSP else "\N{REPLACEMENT CHARACTER}" for c in text.replace("\n", " ")
+    )
+    return _SPECIAL.sub(r"\\\1", shown)
+
+
+def report_markdown(analysis: Analysis) -> str:
+    """The report as Markdown."""
+    event = analysis.event
+    when = "event time; UTC unknown"
+    if event.start_utc:
+        when = f"{words.date(analysis)}, {words.moment(analysis, 0)} – {words.moment(analysis, event.duration_s)} UTC"
+    lines = [f"# {escape(event.title)}", "", f"{when} · event `{event.event_id}`", ""]
+    lines += [f"**{verdict.sign(event.status)}** {escape(event.verdict)}", ""]
+    lines += [f"- **{fact.label}:** {escape(fact.text)}" for fact in verdict.facts(analysis)]
+    problems = json.loads(event.problems)
+    if problems:
+        lines += [
+            "",
+            "## Inputs that could not be read, or not whole",
+            "",
+            *(f"- {escape(text)}" for text in problems),
+        ]
+    lines += ["", "## Findings", "", *_findings(analysis)]
+    lines += ["", "## Recordings", "", *_recordings(analysis)]
+    lines += ["", "## Streams", "", *_streams(analysis)]
+    lines += ["", "## Not measured", ""]
+    for line in json.loads(event.not_measured):
+        bring = f" To measure: {line['bring']}." if line["bring"] else ""
+        lines.append(f"- **{escape(line['what'])}.** {escape(line['why'] + '.' + bring)}")
+    lines += ["", "## Provenance", ""]
+    lines.append(f"aqa {__version__} · settings sha256 `{settings_sha256(analysis)[:12]}` · score {event.formula}")
+    lines += ["", *_table(("input", "bytes", "SHA-256"), [_input(row) for row in json.loads(event.inputs)])]
+    return "\n".join(lines) + "\n"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    ruled = [head, ["---"] * len(head), *rows]
+    return ["| " + " | ".join(row) + " |" for row in ruled]
+
+
+def _input(row: dict[str, object]) -> tuple[str, str, str]:
+    return escape(str(row["path"])), f"{row['bytes']:,}", f"`{row['sha256']}`"
+
+
+def _findings(analysis: Analysis) -> list[str]:
+    found = verdict.worst(verdict.faults(analysis))
+    if not found:
+        return ["Nothing was found."]
+    head = ("kind", "when", "how long", "who", "value", "severity", "sure", "cause", "cause sure", "id")
+    rows = [_finding(analysis, item) for item in found[:MOST_FINDINGS]]
+    more = (
+        [f"{len(found):,} in all, worst first; every one is in findings.csv.", ""]
+        if len(found) > MOST_FINDINGS
+        else []
+    )
+    return [*more, *_table(head, rows)]
+
+
+def _finding(analysis: Analysis, item: Finding) -> tuple[str, ...]:
+    return (
+        words.kind_words(item.kind),
+        words.moment(analysis, item.start_s, milliseconds=True),
+        words.length(item.duration_s),
+        escape(words.who(item)),
+        words.measured(item),
+        item.severity,
+        f"{item.confidence:.2f}",
+        item.cause.replace("_", " "),
+        "–" if item.cause_confidence is None else f"{item.cause_confidence:.2f}",
+        f"`{item.finding_id}`",
+    )
+
+
+def _recordings(analysis: Analysis) -> list[str]:
+    if not analysis.recordings:
+        return ["Not measured: there is no recording."]
+    head = ("recording", "track", "codec", "length", "missing", "start from", "speech level", "speech", "impaired")
+    return _table(
+        head,
+        [
+            (
+                escape(row.recording),
+                escape(row.track),
+                escape(row.codec or words.NOT_MEASURED),
+                words.length(row.duration_s),
+                words.length(row.missing_s) if row.missing_s else "0 s",
+                row.start_from,
+                words.number(row.active_speech_level_dbfs, 1, "dBFS"),
+                words.number(row.speech_activity_pct, 0, "%"),
+                words.number(row.impaired_seconds, 0, "s"),
+            )
+            for row in analysis.recordings
+        ],
+    )
+
+
+def _streams(analysis: Analysis) -> list[str]:
+    if not analysis.streams:
+        return ["Not measured: there is no packet log with RTP in it."]
+    head = (
+        "participant",
+        "ssrc",
+        "codec",
+        "clock from",
+        "packets",
+        "lost",
+        "lost %",
+        "jitter mean / max",
+        "longest pause",
+    )
+    return _table(
+        head,
+        [
+            (
+                escape(row.participant or "–"),
+                f"`{row.ssrc}`",
+                escape(row.codec or f"type {row.payload_type}"),
+                row.clock_rate_from,
+                f"{row.packets:,}",
+                f"{row.lost:,}",
+                words.number(row.loss_pct, 2, "%"),
+                f"{words.number(row.jitter_mean_ms, 1)} / {words.number(row.jitter_max_ms, 1, 'ms')}",
+                words.number(row.delta_max_ms, 0, "ms"),
+            )
+            for row in analysis.streams
+        ],
+    )
