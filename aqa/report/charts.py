@@ -81,7 +81,7 @@ def _chart(rows: Sequence[Row], name: str, title: str, unit: str) -> Chart:
     values = [row.get(name) for row in rows]
     judged = name == JUDGED
     tops = [v for v in values if v is not None] + [row["upper_limit"] or 0 for row in rows if judged]
-    top = max([*tops, 1e-9]) * 1.1
+    top = (max(tops) or 1.0) * 1.1
     step = (_W - _LEFT - 10) / max(len(rows), 1)
     x = [_LEFT + step * (i + 0.5) for i in range(len(rows))]
 
