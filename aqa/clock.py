@@ -13,6 +13,7 @@ from aqa.model import Floats, Hole, InputError
 TOLERANCE_S = 0.06  # three 20 ms packets: what containers' own rounding and pre-skip were seen to reach
 DRIFT = 1e-3  # the difference may creep by 1000 ppm before it is a jump; crystals keep to 100
 RESET_S = 1.0  # times that fall back by more begin anew (chained Ogg, wrapped TS)
+ROUNDING_S = 0.01  # headers that lack a padding byte or a tag's length are off by less
 JUMP_LIMIT_S = 86_400.0  # no hole of more than a day: such a time is a wrong time
 RATES_HZ = (1_000, 768_000)
 CHANNELS = 256
@@ -74,6 +75,18 @@ class Clock:
             self._add(self._missing, self.position, self.position + length, reason)
             self.position += length
 
+    def lose(self, length: int, reason: str) -> None:
+        """`length` samples here can't be decoded at all."""
+        self._add(self._damaged, self.position, self.position + length, reason)
+        self.position += length
+
+    def append(self, other: "Clock") -> None:
+        """What another clock saw, behind what this one did."""
+        for mine, theirs in ((self._missing, other._missing), (self._damaged, other._damaged)):
+            mine.extend(_Span(s.start + self.position, s.end + self.position, s.reason) for s in theirs)
+        self.position += other.position
+        self.decoded += other.decoded
+
     def damage(self, length: int, reason: str) -> None:
         """Media that should be here, `length` samples by the packet's word, and could not be decoded."""
         self._add(self._damaged, self.position, self.position + max(length, 0), reason)
@@ -81,7 +94,7 @@ class Clock:
 
     def shorter(self, stated: int, reason: str) -> None:
         """The container stated `stated` samples in all; what lacks at the end is damage, if it is plausible."""
-        if self.position < stated < self.position + JUMP_LIMIT_S * self.rate:
+        if self.position + ROUNDING_S * self.rate < stated < self.position + JUMP_LIMIT_S * self.rate:
             self._damaged = [span for span in self._damaged if span.start < self.position]
             self._add(self._damaged, self.position, stated, reason)
 

@@ -4,7 +4,7 @@ Only local files of sound and film containers are opened: a playlist or session 
 Of several audio tracks in one file the first is decoded.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from fractions import Fraction
@@ -32,8 +32,9 @@ _Frame = av.AudioFrame
 class AvDecoder:
     """Blocks of the first audio stream of `path`; `.media` after `.blocks()` has ended."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, source: Callable[[], Any] | None = None) -> None:
         self.path = path
+        self._source = source or (lambda: str(path.absolute()))  # what is opened: the file, or joined segments
         self.container = ""
         self.codec: str | None = None
         self.container_duration_s: float | None = None
@@ -52,7 +53,7 @@ class AvDecoder:
     def _open(self) -> Any:
         """The container; its errors name the file, what is wrong and what to do."""
         try:
-            return av.open(str(self.path.absolute()), options=OPTIONS, metadata_errors="replace")
+            return av.open(self._source(), options=OPTIONS, metadata_errors="replace")
         except (av.FFmpegError, OSError, ValueError) as error:
             raise InputError(_no_sound(self.path, _plain(error))) from error
 
@@ -83,10 +84,18 @@ class AvDecoder:
         for sampler in self._samplers.values():
             yield from self._place([sampler.resample(None)], None, skip)
         stated = self.container_duration_s
-        if stated is not None and self.container in STATES_LENGTH:
+        if stated is not None and (self.container in STATES_LENGTH or self._counts_frames()):
             rate = self.sample_rate_hz
             if stated * rate > self.clock.position + 0.5 * rate or self.container == "flac":
                 self.clock.shorter(round(stated * rate), CUT_SHORT)
+
+    def _counts_frames(self) -> bool:
+        """Whether an MP3 has a Xing or Info header, so that its stated length is counted and not guessed."""
+        if self.container != "mp3":
+            return False
+        with self.path.open("rb") as file:
+            head = file.read(1 << 18)
+        return b"Xing" in head or b"Info" in head
 
     def _blocks(self, frame: _Frame, skip: int) -> Iterator[Block]:
         """One frame as float32 in the first frame's rate and layout."""
@@ -116,7 +125,9 @@ class AvDecoder:
             presented = None
             drop = max(0, skip - start)
             if drop < samples.shape[1]:
-                yield Block(start + drop, self.clock.clean(start + drop, _channels(samples, self.channels)[:, drop:]))
+                yield Block(
+                    start + drop, self.clock.clean(start + drop, _channels(samples, self.channels)[:, drop:])
+                )
 
     @property
     def media(self) -> Media:

@@ -16,9 +16,10 @@ synthetic square waves are clipped by nature. After a lossy codec the tops are n
 
 Thresholds and their source
 ---------------------------
-Runs of rate / 6000 samples and at least 3, equal within one step: full-scale monitors ask for 3 at 8 kHz to 24 at
-96 kHz (Frontline); flat runs found 0.2 % of clipped samples in PCM with 99 % recall at 1 % false alarms. At least
-two runs, or one of 2 ms: a single short one may be one sample's luck. Major from 1 % of the stretch's samples on.
+Runs of rate / 6000 samples and at least 3, equal within one step: full-scale monitors ask for 3 at 8 kHz to 24
+at 96 kHz (Frontline); flat runs found 0.2 % of clipped samples in PCM with 99 % recall at 1 % false alarms. At
+least two runs, or one of 2 ms: a single short one may be one sample's luck. Major from 1 % of the stretch's
+samples on.
 
 What to do
 ----------
