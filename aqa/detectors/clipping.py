@@ -11,7 +11,7 @@ A harsh, rattling voice; and clipping at the capture can't be repaired later.
 
 What fools it
 -------------
-A sine at full scale is not clipped and gives none. Tones below 40 Hz are flat enough at their crests to look so;
+A sine at full scale is not clipped and gives none. Tones below 50 Hz are flat enough at their crests to look so;
 synthetic square waves are clipped by nature. After a lossy codec the tops are no longer flat and are not found.
 
 Thresholds and their source
