@@ -5,7 +5,7 @@ Of several audio tracks in one file the first is decoded.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -50,16 +50,22 @@ class AvDecoder:
         check_format(path.name, self.sample_rate_hz, self.channels)
         self.clock = Clock(self.sample_rate_hz)
 
-    def _open(self) -> Any:
+    @contextmanager
+    def _open(self) -> Iterator[Any]:
         """The container; its errors name the file, what is wrong and what to do."""
-        try:
-            return av.open(self._source(), options=OPTIONS, metadata_errors="replace")
-        except (av.FFmpegError, OSError, ValueError) as error:
-            raise InputError(_no_sound(self.path, _plain(error))) from error
+        with ExitStack() as stack:
+            source = self._source()
+            if not isinstance(source, str):
+                stack.callback(source.close)
+            try:
+                container = av.open(source, options=OPTIONS, metadata_errors="replace")
+            except (av.FFmpegError, OSError, ValueError) as error:
+                raise InputError(_no_sound(self.path, _plain(error))) from error
+            yield stack.enter_context(closing(container))
 
     def _first_frame(self) -> _Frame:
         """The first frame that decodes: only it tells the true rate (HE-AAC doubles the container's)."""
-        with closing(self._open()) as container:
+        with self._open() as container:
             if not container.streams.audio:
                 raise InputError(_no_sound(self.path, "it holds no audio stream"))
             stream = container.streams.audio[0]
@@ -74,7 +80,7 @@ class AvDecoder:
 
     def blocks(self, skip: int = 0) -> Iterator[Block]:
         """Sound in order of presentation, without the first `skip` samples (another decoder gave those)."""
-        with closing(self._open()) as container:
+        with self._open() as container:
             stream = container.streams.audio[0]
             for item in _frames(container, stream):
                 if isinstance(item, _Frame):

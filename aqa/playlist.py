@@ -105,6 +105,11 @@ class _Chain:
             data = self._file.read(size)
             if data:
                 return data
+            self.close()
+
+    def close(self) -> None:
+        """Close the file that is open."""
+        if self._file is not None:
             self._file.close()
             self._file = None
 

@@ -48,12 +48,13 @@ def encode(
     path: Path, codec: str, seconds=10.0, rate=48_000, drop: Callable[[int], bool] = lambda index: False
 ) -> Path:
     """A tone through `codec` into the container that `path` names, without the packets that `drop` names."""
+    whole = tone(seconds, rate)
     sample = {"libopus": "flt", "flac": "s16"}.get(codec, "fltp")
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, layout="mono")
         packets = []
         for start in range(0, round(seconds * rate), 960):
-            wave = tone(seconds, rate)[start : start + 960]
+            wave = whole[start : start + 960]
             data = (wave * 32767).astype(np.int16) if sample == "s16" else wave
             frame = av.AudioFrame.from_ndarray(data.reshape(1, -1), format=sample, layout="mono")
             frame.sample_rate, frame.pts = rate, start

@@ -59,7 +59,9 @@ class Settings:
     max_duration_s: float = setting(2.0, "s", "longest hole; longer ones are silence")
     min_context_db: float = setting(-30.0, "dB", "sound beside the hole, relative to the active speech level")
     min_context_dbfs: float = setting(-75.0, "dBFS", "sound beside the hole, at least")
-    min_edges_db: float = setting(-26.5, "dB", "edge peak over the level beside: harder side plus 0.7 times the softer")
+    min_edges_db: float = setting(
+        -26.5, "dB", "edge peak over the level beside: harder side plus 0.7 times the softer"
+    )
 
 
 @detector(Settings)

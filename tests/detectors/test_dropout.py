@@ -125,7 +125,8 @@ def test_recall_in_real_speech_is_99_percent(corpus, seed):
 
 
 @pytest.mark.parametrize(
-    "where", ["speech/resemble*/**/*.flac", "meeting/*/*.flac", "music/*/*.flac", "noise/*/*.wav", "speech/*/*.wav"]
+    "where",
+    ["speech/resemble*/**/*.flac", "meeting/*/*.flac", "music/*/*.flac", "noise/*/*.wav", "speech/*/*.wav"],
 )
 def test_none_in_clean_material(corpus, where):
     files = [file for file in sorted(corpus.glob(where)) if "invalid" not in file.name]

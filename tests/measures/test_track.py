@@ -90,7 +90,12 @@ def test_the_kernels_are_their_naive_twins(x, rate):
 
 
 @settings(max_examples=40, deadline=None)
-@given(sounds(), st.lists(st.integers(0, 900)), st.integers(1, 700), st.tuples(st.integers(0, 400), st.integers(1, 900)))
+@given(
+    sounds(),
+    st.lists(st.integers(0, 900)),
+    st.integers(1, 700),
+    st.tuples(st.integers(0, 400), st.integers(1, 900)),
+)
 def test_cutting_the_input_into_blocks_changes_no_bit(x, cuts, chunk, hole):
     at = min(hole[0], len(x))
     whole = measure(Sound(x, 8_000, holes=[(at, hole[1])]))[0]
