@@ -1,6 +1,7 @@
 """Sound for the tests: arrays as sources, and files written packet by packet."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -22,7 +23,7 @@ class Sound:
     def blocks(self) -> Iterator[Block]:
         edges = sorted({0, *self.cuts, *(at for at, _ in self.holes), self.samples.shape[1]})
         shift, jumps = 0, dict(self.holes)
-        for start, end in zip(edges, edges[1:], strict=False):
+        for start, end in pairwise(edges):
             shift += jumps.get(start, 0)
             yield Block(start + shift, np.ascontiguousarray(self.samples[:, start:end]))
 
@@ -45,7 +46,7 @@ def tone(seconds, rate=48_000, hertz=440.0, amplitude=0.3) -> np.ndarray:
 
 
 def encode(
-    path: Path, codec: str, seconds=10.0, rate=48_000, drop: Callable[[int], bool] = lambda index: False
+    path: Path, codec: str, seconds=10.0, rate=48_000, drop: Callable[[int], bool] = lambda _: False
 ) -> Path:
     """A tone through `codec` into the container that `path` names, without the packets that `drop` names."""
     whole = tone(seconds, rate)

@@ -50,9 +50,16 @@ def test_as_many_samples_as_ffmpeg(files, name):
 
 @pytest.mark.parametrize(
     ("name", "subtype", "lsb"),
-    [("a.wav", "PCM_16", 2**-15), ("a.wav", "PCM_24", 2**-23), ("a.wav", "FLOAT", 2**-15), ("a.w64", "PCM_16", 2**-15),
-     ("a.aiff", "PCM_16", 2**-15), ("a.flac", "PCM_24", 2**-23), ("a.rf64", "PCM_16", 2**-15)],
-)  # fmt: skip
+    [
+        ("a.wav", "PCM_16", 2**-15),
+        ("a.wav", "PCM_24", 2**-23),
+        ("a.wav", "FLOAT", 2**-15),
+        ("a.w64", "PCM_16", 2**-15),
+        ("a.aiff", "PCM_16", 2**-15),
+        ("a.flac", "PCM_24", 2**-23),
+        ("a.rf64", "PCM_16", 2**-15),
+    ],
+)
 def test_pcm_is_exact(tmp_path, name, subtype, lsb):
     x = np.stack([noise(2), noise(2, seed=1)], axis=1)
     decoder = open_recording(wav(tmp_path / name, x, 16_000, subtype=subtype))
@@ -68,9 +75,15 @@ def test_tiny(tmp_path, samples):
 
 @pytest.mark.parametrize(
     ("content", "says"),
-    [(b"", "empty"), (b"hello, this is text\n" * 50, "no sound file"), (b"RIFF\0\0\0\0WAVE" + b"x" * 500, "no sound"),
-     (b"OggS" + bytes(500), "no sound"), (b"fLaC" + b"\xff" * 500, "no sound"), (b"\x1aE\xdf\xa3" + bytes(90), "no sound")],
-)  # fmt: skip
+    [
+        (b"", "empty"),
+        (b"hello, this is text\n" * 50, "no sound file"),
+        (b"RIFF\0\0\0\0WAVE" + b"x" * 500, "no sound"),
+        (b"OggS" + bytes(500), "no sound"),
+        (b"fLaC" + b"\xff" * 500, "no sound"),
+        (b"\x1aE\xdf\xa3" + bytes(90), "no sound"),
+    ],
+)
 def test_what_is_no_sound_says_so(tmp_path, content, says):
     path = tmp_path / "a.wav"
     path.write_bytes(content)

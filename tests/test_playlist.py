@@ -46,20 +46,32 @@ def test_a_segment_that_is_not_there_is_missing_media(folder):
 
 @pytest.mark.parametrize(
     "name",
-    ["http://127.0.0.1/a.ts", "file:///etc/passwd", "/etc/passwd", "../a.ts", "x/../../a.ts", "%2e%2e/a.ts", "link.ts",
-     "concat:s0.ts|s1.ts", "..\\a.ts"],
-)  # fmt: skip
+    [
+        "http://127.0.0.1/a.ts",
+        "file:///etc/passwd",
+        "/etc/passwd",
+        "../a.ts",
+        "x/../../a.ts",
+        "%2e%2e/a.ts",
+        "link.ts",
+        "concat:s0.ts|s1.ts",
+        "..\\a.ts",
+    ],
+)
 def test_nothing_outside_the_folder(folder, name):
     (folder / "link.ts").symlink_to("/etc/passwd")
-    with pytest.raises(InputError, match="line 4: .*not inside the playlist's folder"):
+    with pytest.raises(InputError, match=r"line 4: .*not inside the playlist's folder"):
         decode(playlist(folder, *segments(name)))
 
 
 @pytest.mark.parametrize(
     ("line", "says"),
-    [('#EXT-X-KEY:METHOD=AES-128,URI="k"', "encrypted"), ("#EXT-X-BYTERANGE:1@2", "split"),
-     ("#EXT-X-STREAM-INF:BANDWIDTH=1", "other playlists")],
-)  # fmt: skip
+    [
+        ('#EXT-X-KEY:METHOD=AES-128,URI="k"', "encrypted"),
+        ("#EXT-X-BYTERANGE:1@2", "split"),
+        ("#EXT-X-STREAM-INF:BANDWIDTH=1", "other playlists"),
+    ],
+)
 def test_what_is_refused_says_what_to_do(folder, line, says):
     with pytest.raises(InputError, match=says):
         decode(playlist(folder, line, *segments("s0.ts")))

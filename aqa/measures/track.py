@@ -54,8 +54,9 @@ def rules(rate: int, lsb: float) -> dict[str, Doubles]:
     """The rule of each kind of run, as `_runs` takes it.
 
     `constant`: steps of 0.6 LSB at most, so equal in integer sound. `clipped`: equal within 1 LSB, at full scale
-    or at the channel's own extreme. Its least length, rate / 6000 and never below 3, is what keeps a sine from 50 Hz
-    on out: within 1 LSB of its crest it stays 2 sqrt(2 LSB / A) / (2 pi f) (METRICS.md has 3 at 8 kHz, 12 at 48).
+    or at the channel's own extreme. Its least length, rate / 6000 and never below 3, is what keeps a sine from
+    50 Hz on out: within 1 LSB of its crest it stays 2 sqrt(2 LSB / A) / (2 pi f) (METRICS.md has 3 at 8 kHz, 12
+    at 48).
     """
     context, edge = max(1, round(rate * CONTEXT_S)), max(1, round(rate * EDGE_S))
     constant = (max(2, round(rate * CONSTANT_S)), 0.6 * lsb, 2 * lsb, context, edge, 0.0, 0.0)
@@ -141,9 +142,7 @@ class _Channel:
         for series in (self.level, self.peak):
             series.resize(hops, refcheck=False)
         table = _table([runs.columns() for runs in self.runs])
-        return Track(
-            self.rate, samples, self.level, self.peak, table, levels(self.level, self.peak), channel=channel
-        )
+        return Track(self.rate, samples, self.level, self.peak, table, levels(self.level), channel=channel)
 
 
 class _Runs:

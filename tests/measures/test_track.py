@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -16,15 +17,15 @@ def decibels(power):
 
 def naive_hops(x, rate):
     edges = [k * rate // 100 for k in range(len(x) * 100 // rate + 2)]
-    hops = [[float(v) for v in x[a:b]] for a, b in zip(edges, edges[1:], strict=False) if a < len(x)]
+    hops = [[float(v) for v in x[a:b]] for a, b in pairwise(edges) if a < len(x)]
     level = [decibels(sum(v * v for v in hop) / len(hop)) for hop in hops]
     return level, [decibels(max(abs(v) for v in hop) ** 2) for hop in hops]
 
 
 def naive_runs(x, rate, lsb):
     found = []
-    for kind, (least, step, span, context, edge, full, own) in rules(rate, lsb).items():
-        context, edge = int(context), int(edge)
+    for kind, (least, step, span, *sizes, full, own) in rules(rate, lsb).items():
+        context, edge = map(int, sizes)
         padded = [0.0] * context + [float(v) for v in x] + [0.0] * context
         start = 0
         tops = []
