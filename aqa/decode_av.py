@@ -25,6 +25,7 @@ OPTIONS = {"protocol_whitelist": "file,pipe", "format_whitelist": FORMATS}
 STATES_LENGTH = ("flac", "wav", "w64", "aiff", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "caf")
 """Containers whose stated length is counted, not estimated from a bit rate."""
 BITS = {"u8": 8, "u8p": 8, "s16": 16, "s16p": 16, "s32": 24, "s32p": 24, "s64": 24, "s64p": 24}
+PLANES = 8  # of more planes PyAV 18 reads behind the end of the frame's list (a crash): those go packed
 MANY_ERRORS = 10_000  # packets in a row that don't decode: not a damaged file but another format
 _Frame = av.AudioFrame
 
@@ -69,6 +70,8 @@ class AvDecoder:
             if not container.streams.audio:
                 raise InputError(_no_sound(self.path, "it holds no audio stream"))
             stream = container.streams.audio[0]
+            if stream.codec_context is None:
+                raise InputError(_no_sound(self.path, "its codec is not known"))
             self.container = container.format.name
             self.codec = stream.codec_context.name
             self.container_duration_s = _stated(container, stream)
@@ -111,14 +114,18 @@ class AvDecoder:
         if frame.is_corrupt:
             self.clock.damage(0, "the decoder calls a packet corrupt")
         same = frame.sample_rate == self.sample_rate_hz and frame.layout.name == self._layout
-        if same and frame.format.name == "fltp":
+        if same and frame.format.name == "fltp" and self.channels <= PLANES:
             yield from self._place([[frame]], presented, skip)
             return
         key = (frame.format.name, frame.layout.name, frame.sample_rate)
         outputs = []
         if key not in self._samplers:
             outputs += [sampler.resample(None) for sampler in self._samplers.values()]
-            self._samplers = {key: av.AudioResampler("fltp", self._layout, self.sample_rate_hz)}
+            self._samplers = {
+                key: av.AudioResampler(
+                    "fltp" if self.channels <= PLANES else "flt", self._layout, self.sample_rate_hz
+                )
+            }
         frame.pts = None
         outputs.append(self._samplers[key].resample(frame))
         yield from self._place(outputs, presented, skip)
@@ -126,7 +133,10 @@ class AvDecoder:
     def _place(self, outputs: list[list[_Frame]], presented: int | None, skip: int) -> Iterator[Block]:
         """Frames on the presentation clock; the first one at `presented`."""
         for frame in (frame for frames in outputs for frame in frames):
-            samples = np.ascontiguousarray(frame.to_ndarray(), dtype=np.float32)
+            samples = frame.to_ndarray()
+            if not frame.format.is_planar:
+                samples = samples.reshape(-1, self.channels).T
+            samples = np.ascontiguousarray(samples, dtype=np.float32)
             start = self.clock.place(presented, samples.shape[1])
             presented = None
             drop = max(0, skip - start)

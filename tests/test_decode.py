@@ -217,6 +217,13 @@ def test_content_tells_media(corpus):
     assert not is_media(b"") and not is_media(b"\xd4\xc3\xb2\xa1" + bytes(40))
 
 
+@pytest.mark.parametrize("channels", [9, 16])
+def test_many_channels(tmp_path, channels):
+    x = np.stack([noise(1, seed=index) for index in range(channels)], axis=1)
+    path = wav(tmp_path / "a.caf", x, 16_000)
+    np.testing.assert_array_equal(decode(path)[0], x.T)
+
+
 def test_nothing_is_fetched(tmp_path, monkeypatch):
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("a connection was tried"))
     (tmp_path / "a.sdp").write_text("v=0\no=- 0 0 IN IP4 127.0.0.1\nm=audio 5004 RTP/AVP 0\n")
