@@ -49,7 +49,7 @@ class AvDecoder:
         self._layout = first.layout.name
         self.lsb = 2.0 ** (1 - BITS.get(first.format.name, 16))
         check_format(path.name, self.sample_rate_hz, self.channels)
-        self.clock = Clock(self.sample_rate_hz)
+        self.clock = Clock(self.sample_rate_hz, self.channels)
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
@@ -84,8 +84,9 @@ class AvDecoder:
     def blocks(self, skip: int = 0) -> Iterator[Block]:
         """Sound in order of presentation, without the first `skip` samples (another decoder gave those)."""
         with self._open() as container:
-            stream = container.streams.audio[0]
-            for item in _frames(container, stream):
+            streams = container.streams.audio
+            stream = streams[0] if streams else None
+            for item in _frames(container, stream) if stream else ():
                 if isinstance(item, _Frame):
                     yield from self._blocks(item, skip)
                 else:

@@ -37,7 +37,7 @@ class PcmDecoder:
         self.container = info.format.lower()
         self.codec = info.subtype.lower()
         self.stated, self.start_ns = _stated(path, info)
-        self.clock = Clock(self.sample_rate_hz)
+        self.clock = Clock(self.sample_rate_hz, self.channels)
 
     def blocks(self) -> Iterator[Block]:
         """Sound in order; what libsndfile can't read is left to FFmpeg from that sample on."""

@@ -45,7 +45,7 @@ class PlaylistDecoder:
         decoder = self._decoder(first)
         self.sample_rate_hz, self.channels, self.lsb = decoder.sample_rate_hz, decoder.channels, decoder.lsb
         self.codec, self.start_ns = decoder.codec, decoder.start_ns
-        self.clock = Clock(self.sample_rate_hz)
+        self.clock = Clock(self.sample_rate_hz, self.channels)
 
     def _decoder(self, part: _Part) -> AvDecoder:
         return AvDecoder(self.path, lambda: _Chain(part.paths))

@@ -22,7 +22,7 @@ EDGE_S = 0.000_25
 FULL_SCALE = 0.98
 OWN_MAXIMUM = 0.25  # a flat top below full scale counts at the channel's own extreme, from here on
 MAXIMUM_RUNS = 1_000_000
-_GROWTH = 360_000  # hops: an hour
+_GROWTH = 36_000  # hops: six minutes
 
 _log = logging.getLogger(__name__)
 
