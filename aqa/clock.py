@@ -13,7 +13,8 @@ from aqa.model import Floats, Hole, InputError
 TOLERANCE_S = 0.06  # three 20 ms packets: what containers' own rounding and pre-skip were seen to reach
 DRIFT = 1e-3  # the difference may creep by 1000 ppm before it is a jump; crystals keep to 100
 RESET_S = 1.0  # times that fall back by more begin anew (chained Ogg, wrapped TS)
-JUMP_LIMIT_S = 86_400.0  # no hole of more than a day: such a time is a wrong time
+ROUNDING_S = 0.01  # headers that lack a padding byte or a tag's length are off by less
+JUMP_LIMIT_S = 86_400.0  # holes of more than a day, over all channels, are wrong times: each hop costs memory
 RATES_HZ = (1_000, 768_000)
 CHANNELS = 256
 
@@ -28,8 +29,9 @@ class _Span:
 class Clock:
     """Sample positions on the presentation clock, and the list of what is not sound."""
 
-    def __init__(self, rate: int, gapless: bool = False) -> None:
+    def __init__(self, rate: int, channels: int = 1, gapless: bool = False) -> None:
         self.rate = rate
+        self._limit = round(JUMP_LIMIT_S / channels * rate)  # samples that may yet be skipped
         self.gapless = gapless  # a format that can't leave media out: what is missing was damaged
         self.position = 0  # end of what was placed
         self.decoded = 0
@@ -54,34 +56,49 @@ class Clock:
         if self._anchor is None:
             self._anchor = presented - self.position
         ahead = presented - self._anchor - self.position - self._creep
-        if ahead < -RESET_S * self.rate or ahead > JUMP_LIMIT_S * self.rate:
+        if ahead < -RESET_S * self.rate or ahead > self._limit:
             if ahead > 0:
-                self.damage(0, "its presentation time jumps by more than a day: the jump is left out")
+                self.damage(0, "its presentation times jump by more than a day: the jump is left out")
             self._anchor, self._creep = presented - self.position, 0.0
         elif (self._open is not None or self.gapless) and ahead >= 1:
             reason = self._open or "a part that can't be decoded"
-            self._add(self._damaged, self.position, self.position + round(ahead), reason)
-            self.position += round(ahead)
+            self._skip(self._damaged, round(ahead), reason)
         elif ahead > TOLERANCE_S * self.rate:
-            self._add(self._missing, self.position, self.position + round(ahead), "no media was recorded")
-            self.position += round(ahead)
+            self._skip(self._missing, round(ahead), "no media was recorded")
         else:
             self._creep += float(np.clip(ahead, -DRIFT * length, DRIFT * length))
 
     def miss(self, length: int, reason: str) -> None:
         """`length` samples that the container says are missing here."""
+        self._skip(self._missing, length, reason)
+
+    def lose(self, length: int, reason: str) -> None:
+        """`length` samples here can't be decoded at all."""
+        self._skip(self._damaged, length, reason)
+
+    def _skip(self, spans: list[_Span], length: int, reason: str) -> None:
+        """Move on by `length` samples, as far as the limit allows."""
+        length = min(length, self._limit)
         if length > 0:
-            self._add(self._missing, self.position, self.position + length, reason)
+            self._limit -= length
+            self._add(spans, self.position, self.position + length, reason)
             self.position += length
+
+    def append(self, other: "Clock") -> None:
+        """What another clock saw, behind what this one did."""
+        for mine, theirs in ((self._missing, other._missing), (self._damaged, other._damaged)):
+            mine.extend(_Span(s.start + self.position, s.end + self.position, s.reason) for s in theirs)
+        self.position += other.position
+        self.decoded += other.decoded
 
     def damage(self, length: int, reason: str) -> None:
         """Media that should be here, `length` samples by the packet's word, and could not be decoded."""
-        self._add(self._damaged, self.position, self.position + max(length, 0), reason)
+        self._add(self._damaged, self.position, self.position + min(max(length, 0), self._limit), reason)
         self._open = reason
 
     def shorter(self, stated: int, reason: str) -> None:
         """The container stated `stated` samples in all; what lacks at the end is damage, if it is plausible."""
-        if self.position < stated < self.position + JUMP_LIMIT_S * self.rate:
+        if self.position + ROUNDING_S * self.rate < stated < self.position + JUMP_LIMIT_S * self.rate:
             self._damaged = [span for span in self._damaged if span.start < self.position]
             self._add(self._damaged, self.position, stated, reason)
 

@@ -7,12 +7,39 @@ from typing import Protocol
 from aqa.decode_av import AvDecoder
 from aqa.decode_pcm import PcmDecoder
 from aqa.model import Block, InputError, Media
+from aqa.playlist import PlaylistDecoder
 
 MEDIA_SUFFIXES = frozenset(
-    ".wav .w64 .rf64 .aif .aiff .flac .ogg .oga .opus .mp3 .m4a .m4b .aac .webm .mka .mkv .mp4 .mov .ts .m3u8 "
-    ".caf .au .amr .wma .ac3".split()
+    {
+        ".wav",
+        ".w64",
+        ".rf64",
+        ".aif",
+        ".aiff",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".mp3",
+        ".m4a",
+        ".m4b",
+        ".aac",
+        ".webm",
+        ".mka",
+        ".mkv",
+        ".mp4",
+        ".mov",
+        ".ts",
+        ".m3u8",
+        ".caf",
+        ".au",
+        ".amr",
+        ".wma",
+        ".ac3",
+    }
 )
 """Names by which a file is meant as a recording, whatever is in it."""
+BOM = b"\xef\xbb\xbf"
 HEAD_BYTES = 1024
 """What the tests by content look at."""
 _MAGIC = (b"fLaC", b"OggS", b"ID3", b"\x1aE\xdf\xa3", b"caff", b"#!AMR", b".snd", b"\x0bw", b"riff.\x91\xcf\x11")
@@ -38,7 +65,7 @@ class Decoder(Protocol):
 
 def looks_like_media(path: Path, head: bytes) -> bool:
     """Whether content says that `path` is sound: its first `HEAD_BYTES` bytes (and, for a playlist, its name)."""
-    return is_media(head) or (path.suffix.lower() == ".m3u8" and head.lstrip(b"\xef\xbb\xbf").startswith(b"#EXTM3U"))
+    return is_media(head) or (path.suffix.lower() == ".m3u8" and head.lstrip(BOM).startswith(b"#EXTM3U"))
 
 
 def is_media(head: bytes) -> bool:
@@ -82,6 +109,8 @@ def open_recording(path: Path) -> Decoder:
     if not looks_like_media(path, head):
         raise InputError(f"{path}: this is no sound file (its content is not that of any known container); "
                          "fetch it again from the recorder or take it out of the folder")  # fmt: skip
+    if head.lstrip(BOM).startswith(b"#EXTM3U"):
+        return PlaylistDecoder(path)
     if head.startswith(_PCM):
         try:
             decoder = PcmDecoder(path)

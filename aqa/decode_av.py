@@ -4,8 +4,8 @@ Only local files of sound and film containers are opened: a playlist or session 
 Of several audio tracks in one file the first is decoded.
 """
 
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
@@ -25,6 +25,7 @@ OPTIONS = {"protocol_whitelist": "file,pipe", "format_whitelist": FORMATS}
 STATES_LENGTH = ("flac", "wav", "w64", "aiff", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "caf")
 """Containers whose stated length is counted, not estimated from a bit rate."""
 BITS = {"u8": 8, "u8p": 8, "s16": 16, "s16p": 16, "s32": 24, "s32p": 24, "s64": 24, "s64p": 24}
+PLANES = 8  # of more planes PyAV 18 reads behind the end of the frame's list (a crash): those go packed
 MANY_ERRORS = 10_000  # packets in a row that don't decode: not a damaged file but another format
 _Frame = av.AudioFrame
 
@@ -32,8 +33,9 @@ _Frame = av.AudioFrame
 class AvDecoder:
     """Blocks of the first audio stream of `path`; `.media` after `.blocks()` has ended."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, source: Callable[[], Any] | None = None) -> None:
         self.path = path
+        self._source = source or (lambda: str(path.absolute()))  # what is opened: the file, or joined segments
         self.container = ""
         self.codec: str | None = None
         self.container_duration_s: float | None = None
@@ -47,21 +49,29 @@ class AvDecoder:
         self._layout = first.layout.name
         self.lsb = 2.0 ** (1 - BITS.get(first.format.name, 16))
         check_format(path.name, self.sample_rate_hz, self.channels)
-        self.clock = Clock(self.sample_rate_hz)
+        self.clock = Clock(self.sample_rate_hz, self.channels)
 
-    def _open(self) -> Any:
+    @contextmanager
+    def _open(self) -> Iterator[Any]:
         """The container; its errors name the file, what is wrong and what to do."""
-        try:
-            return av.open(str(self.path.absolute()), options=OPTIONS, metadata_errors="replace")
-        except (av.FFmpegError, OSError, ValueError) as error:
-            raise InputError(_no_sound(self.path, _plain(error))) from error
+        with ExitStack() as stack:
+            source = self._source()
+            if not isinstance(source, str):
+                stack.callback(source.close)
+            try:
+                container = av.open(source, options=OPTIONS, metadata_errors="replace")
+            except (av.FFmpegError, OSError, ValueError) as error:
+                raise InputError(_no_sound(self.path, _plain(error))) from error
+            yield stack.enter_context(closing(container))
 
     def _first_frame(self) -> _Frame:
         """The first frame that decodes: only it tells the true rate (HE-AAC doubles the container's)."""
-        with closing(self._open()) as container:
+        with self._open() as container:
             if not container.streams.audio:
                 raise InputError(_no_sound(self.path, "it holds no audio stream"))
             stream = container.streams.audio[0]
+            if stream.codec_context is None:
+                raise InputError(_no_sound(self.path, "its codec is not known"))
             self.container = container.format.name
             self.codec = stream.codec_context.name
             self.container_duration_s = _stated(container, stream)
@@ -73,9 +83,10 @@ class AvDecoder:
 
     def blocks(self, skip: int = 0) -> Iterator[Block]:
         """Sound in order of presentation, without the first `skip` samples (another decoder gave those)."""
-        with closing(self._open()) as container:
-            stream = container.streams.audio[0]
-            for item in _frames(container, stream):
+        with self._open() as container:
+            streams = container.streams.audio
+            stream = streams[0] if streams else None
+            for item in _frames(container, stream) if stream else ():
                 if isinstance(item, _Frame):
                     yield from self._blocks(item, skip)
                 else:
@@ -83,10 +94,18 @@ class AvDecoder:
         for sampler in self._samplers.values():
             yield from self._place([sampler.resample(None)], None, skip)
         stated = self.container_duration_s
-        if stated is not None and self.container in STATES_LENGTH:
+        if stated is not None and (self.container in STATES_LENGTH or self._counts_frames()):
             rate = self.sample_rate_hz
             if stated * rate > self.clock.position + 0.5 * rate or self.container == "flac":
                 self.clock.shorter(round(stated * rate), CUT_SHORT)
+
+    def _counts_frames(self) -> bool:
+        """Whether an MP3 has a Xing or Info header, so that its stated length is counted and not guessed."""
+        if self.container != "mp3":
+            return False
+        with self.path.open("rb") as file:
+            head = file.read(1 << 18)
+        return b"Xing" in head or b"Info" in head
 
     def _blocks(self, frame: _Frame, skip: int) -> Iterator[Block]:
         """One frame as float32 in the first frame's rate and layout."""
@@ -96,14 +115,18 @@ class AvDecoder:
         if frame.is_corrupt:
             self.clock.damage(0, "the decoder calls a packet corrupt")
         same = frame.sample_rate == self.sample_rate_hz and frame.layout.name == self._layout
-        if same and frame.format.name == "fltp":
+        if same and frame.format.name == "fltp" and self.channels <= PLANES:
             yield from self._place([[frame]], presented, skip)
             return
         key = (frame.format.name, frame.layout.name, frame.sample_rate)
         outputs = []
         if key not in self._samplers:
             outputs += [sampler.resample(None) for sampler in self._samplers.values()]
-            self._samplers = {key: av.AudioResampler("fltp", self._layout, self.sample_rate_hz)}
+            self._samplers = {
+                key: av.AudioResampler(
+                    "fltp" if self.channels <= PLANES else "flt", self._layout, self.sample_rate_hz
+                )
+            }
         frame.pts = None
         outputs.append(self._samplers[key].resample(frame))
         yield from self._place(outputs, presented, skip)
@@ -111,12 +134,17 @@ class AvDecoder:
     def _place(self, outputs: list[list[_Frame]], presented: int | None, skip: int) -> Iterator[Block]:
         """Frames on the presentation clock; the first one at `presented`."""
         for frame in (frame for frames in outputs for frame in frames):
-            samples = np.ascontiguousarray(frame.to_ndarray(), dtype=np.float32)
+            samples = frame.to_ndarray()
+            if not frame.format.is_planar:
+                samples = samples.reshape(-1, self.channels).T
+            samples = np.ascontiguousarray(samples, dtype=np.float32)
             start = self.clock.place(presented, samples.shape[1])
             presented = None
             drop = max(0, skip - start)
             if drop < samples.shape[1]:
-                yield Block(start + drop, self.clock.clean(start + drop, _channels(samples, self.channels)[:, drop:]))
+                yield Block(
+                    start + drop, self.clock.clean(start + drop, _channels(samples, self.channels)[:, drop:])
+                )
 
     @property
     def media(self) -> Media:

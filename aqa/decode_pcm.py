@@ -37,7 +37,7 @@ class PcmDecoder:
         self.container = info.format.lower()
         self.codec = info.subtype.lower()
         self.stated, self.start_ns = _stated(path, info)
-        self.clock = Clock(self.sample_rate_hz)
+        self.clock = Clock(self.sample_rate_hz, self.channels)
 
     def blocks(self) -> Iterator[Block]:
         """Sound in order; what libsndfile can't read is left to FFmpeg from that sample on."""
@@ -93,7 +93,10 @@ def _stated(path: Path, info: "soundfile._SoundFileInfo") -> tuple[int | None, i
     if info.format not in ("WAV", "WAVEX"):
         return info.frames, None
     chunks = _chunks(path)
-    size, frame = chunks.get(b"data", (0, b""))[0], struct.unpack_from("<H", chunks.get(b"fmt ", (0, b""))[1], 12)[0]
+    size, frame = (
+        chunks.get(b"data", (0, b""))[0],
+        struct.unpack_from("<H", chunks.get(b"fmt ", (0, b""))[1], 12)[0],
+    )
     counted = info.subtype.startswith(("PCM", "FLOAT", "DOUBLE", "ULAW", "ALAW"))  # a block of ADPCM holds many
     stated = size // frame if counted and frame and size not in UNKNOWN_SIZE else info.frames
     return stated, _bext_ns(chunks.get(b"bext", (0, b""))[1], info.samplerate)
@@ -125,7 +128,9 @@ def _bext_ns(bext: bytes, rate: int) -> int | None:
     if len(bext) < 346:
         return None
     try:
-        midnight = datetime.strptime(bext[320:330].decode("ascii").replace(":", "-"), "%Y-%m-%d").replace(tzinfo=UTC)
+        midnight = datetime.strptime(bext[320:330].decode("ascii").replace(":", "-"), "%Y-%m-%d").replace(
+            tzinfo=UTC
+        )
         return utc_ns(midnight + timedelta(seconds=struct.unpack_from("<Q", bext, 338)[0] / rate))
     except (ValueError, OverflowError):
         return None

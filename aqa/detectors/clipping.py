@@ -11,14 +11,15 @@ A harsh, rattling voice; and clipping at the capture can't be repaired later.
 
 What fools it
 -------------
-A sine at full scale is not clipped and gives none. Tones below 40 Hz are flat enough at their crests to look so;
+A sine at full scale is not clipped and gives none. Tones below 50 Hz are flat enough at their crests to look so;
 synthetic square waves are clipped by nature. After a lossy codec the tops are no longer flat and are not found.
 
 Thresholds and their source
 ---------------------------
-Runs of rate / 6000 samples and at least 3, equal within one step: full-scale monitors ask for 3 at 8 kHz to 24 at
-96 kHz (Frontline); flat runs found 0.2 % of clipped samples in PCM with 99 % recall at 1 % false alarms. At least
-two runs, or one of 2 ms: a single short one may be one sample's luck. Major from 1 % of the stretch's samples on.
+Runs of rate / 6000 samples and at least 3, equal within one step: full-scale monitors ask for 3 at 8 kHz to 24
+at 96 kHz (Frontline); flat runs found 0.2 % of clipped samples in PCM with 99 % recall at 1 % false alarms. At
+least two runs, or one of 2 ms: a single short one may be one sample's luck. Major from 1 % of the stretch's
+samples on.
 
 What to do
 ----------

@@ -2,7 +2,8 @@
 
 What it finds
 -------------
-Packets that the decoder rejects, files that end before the length that they state, and samples that are no numbers.
+Packets that the decoder rejects, files that end before the length that they state, and samples that are no
+numbers.
 
 Why it matters
 --------------
@@ -14,13 +15,13 @@ A file that is still being written looks cut off.
 
 Thresholds and their source
 ---------------------------
-None for the finding: the decoder's own word, with its length. Severity: from 200 ms on major (Agora's audio freeze),
-from 1 s on critical.
+None for the finding: the decoder's own word, with its length. Severity: from 200 ms on major (Agora's audio
+freeze), from 1 s on critical.
 
 What to do
 ----------
-Fetch the file again from the recorder and compare sizes; if it is the same there, look at the recorder's disk and
-whether it was stopped hard.
+Fetch the file again from the recorder and compare sizes; if it is the same there, look at the recorder's disk
+and whether it was stopped hard.
 """
 
 from collections.abc import Iterator

@@ -7,18 +7,18 @@ names but that are not in the folder.
 
 Why it matters
 --------------
-The recorder wrote nothing for that time. Players jump over it or play silence; and all that comes later is out of
-step with the packets if it is not counted.
+The recorder wrote nothing for that time. Players jump over it or play silence; and all that comes later is out
+of step with the packets if it is not counted.
 
 What fools it
 -------------
-Recorders that leave out silence on purpose (DTX written without filling) look the same. Clocks that drift do not:
-only a jump counts.
+Recorders that leave out silence on purpose (DTX written without filling) look the same. Clocks that drift do
+not: only a jump counts.
 
 Thresholds and their source
 ---------------------------
-60 ms, on a cumulative clock: checks of single frames gave 6,776 false holes in ten minutes of Vorbis. Severity: from
-200 ms on major (Agora's audio freeze), from 1 s on critical.
+60 ms, on a cumulative clock: checks of single frames gave 6,776 false holes in ten minutes of Vorbis. Severity:
+from 200 ms on major (Agora's audio freeze), from 1 s on critical.
 
 What to do
 ----------

@@ -2,7 +2,8 @@
 
 What it finds
 -------------
-Stretches of at least 2 s in which a channel stays near its own noise floor, or is digital zero, between two sounds.
+Stretches of at least 2 s in which a channel stays near its own noise floor, or is digital zero, between two
+sounds.
 
 Why it matters
 --------------
@@ -10,20 +11,21 @@ Listeners of a live room take it for a failure: a speaker who lost the uplink, a
 
 What fools it
 -------------
-A pause for thought, a mute on purpose, a participant who listens: on one participant's track silence is normal, in
-the mix it is not. Silence before the first sound or after the last one is none: who joins late loses nothing.
+A pause for thought, a mute on purpose, a participant who listens: on one participant's track silence is normal,
+in the mix it is not. Silence before the first sound or after the last one is none: who joins late loses nothing.
 
 Thresholds and their source
 ---------------------------
-2 s: pauses inside a turn are shorter (silencedetect's default too). The level is judged against the recording's own
-noise floor N and P.56 active speech level A: a stretch begins below N + (A - N) / 4 and lasts below N + (A - N) / 2,
-and at least 15.9 dB (P.56's margin) and 10 dB below A, so that far-field meetings at -37 dBFS are judged as
-full-scale speech is. Sounds of 50 ms or less (a click, a chair) do not end it, as one click ends silencedetect's.
-Missing media is no silence.
+2 s: pauses inside a turn are shorter (silencedetect's default too). The level is judged against the recording's
+own noise floor N and P.56 active speech level A: a stretch begins below N + (A - N) / 4 and lasts below N + (A -
+N) / 2, and at least 15.9 dB (P.56's margin) and 10 dB below A, so that far-field meetings at -37 dBFS are judged
+as full-scale speech is. Sounds of 50 ms or less (a click, a chair) do not end it, as one click ends
+silencedetect's. Missing media is no silence.
 
 What to do
 ----------
-See who should have spoken; digital zero says that nothing was sent or mixed, noise says that a microphone was open.
+See who should have spoken; digital zero says that nothing was sent or mixed, noise says that a microphone was
+open.
 """
 
 from collections.abc import Iterator
@@ -59,7 +61,7 @@ def silence(track: Track, settings: Settings) -> Iterator[Finding]:
     enter = min(floor + settings.enter * (speech - floor), speech + settings.enter_db)
     leave = min(floor + settings.leave * (speech - floor), speech + settings.leave_db)
     rate, level = track.sample_rate_hz, track.level_dbfs
-    for first, last in _quiet(level, enter, max(enter, leave), settings):
+    for first, last in _quiet(level, enter, max(enter, leave), settings).tolist():
         start, end = first * rate // 100, min(last * rate // 100, track.samples)
         if end - start < settings.min_duration_s * rate:
             continue

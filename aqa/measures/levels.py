@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from aqa.model import HOP_S, Flags, Floats, Levels
+from aqa.model import HOP_S, Floats, Levels
 
 MARGIN_DB = 15.9  # ITU-T P.56 6.1: margin between threshold and active level
 HANGOVER_HOPS = round(0.2 / HOP_S)  # ITU-T P.56 table 1: hangover time 0.2 s
@@ -20,43 +20,54 @@ _BINS = 2100  # 0.1 dB from -200 dBFS on
 """Resolution of the histograms: memory does not grow with the series."""
 
 
-@njit("void(f4[::1], f8, i8, i8[::1], i8[::1], f8[::1], f4[::1])", cache=True)
-def _activity(level, smoothing, hangover, histogram, active, sums, held):  # type: ignore[no-untyped-def]
-    """One pass: histograms of level and of held envelope (0.1 dB), sum of power, and the held envelope itself.
+@njit("f8(f4, f8, f8[::1])", cache=True)
+def _envelope(level, smoothing, state):  # type: ignore[no-untyped-def]
+    """The next value of the two-pole envelope in dBFS; missing media (NaN) lets it fall."""
+    power = 10.0 ** (level / 10.0) if level > -199.0 else 0.0
+    state[0] = smoothing * state[0] + (1.0 - smoothing) * math.sqrt(power)
+    state[1] = smoothing * state[1] + (1.0 - smoothing) * state[0]
+    return -200.0 if state[1] <= 1e-10 else 20.0 * math.log10(state[1])
 
-    A hop is active at threshold c exactly if the envelope reached c in it or in the `hangover` hops before: its
-    held envelope, the largest of those, is at least c. Missing media (NaN) lets the envelope fall.
+
+@njit("f8(f4[::1], f8, i8, i8[::1], i8[::1])", cache=True)
+def _activity(level, smoothing, hangover, histogram, active):  # type: ignore[no-untyped-def]
+    """One pass: histograms (0.1 dB) of level and of the held envelope; returns the sum of power.
+
+    A hop is active at threshold c exactly if the envelope reached c in it or in the `hangover` hops before: if the
+    largest of those, the held envelope, did.
     """
-    first = second = 0.0
+    state, recent, total = np.zeros(2), np.full(hangover + 1, -200.0), 0.0
     for i in range(len(level)):
-        measured = not math.isnan(level[i])
-        power = 10.0 ** (level[i] / 10.0) if measured and level[i] > -199.0 else 0.0
-        first = smoothing * first + (1.0 - smoothing) * math.sqrt(power)
-        second = smoothing * second + (1.0 - smoothing) * first
-        held[i] = -200.0 if second <= 1e-10 else 20.0 * math.log10(second)
-        if measured:
-            sums[0] += power
-            histogram[min(2099, max(0, int((level[i] + 200.0) * 10.0)))] += 1
-    # Backwards and in place: held[i] becomes the largest of the hops i - hangover to i.
-    for i in range(len(level) - 1, -1, -1):
-        for j in range(max(0, i - hangover), i):
-            held[i] = max(held[i], held[j])
+        recent[i % (hangover + 1)] = _envelope(level[i], smoothing, state)
         if not math.isnan(level[i]):
-            active[min(2099, max(0, int((held[i] + 200.0) * 10.0)))] += 1
+            total += 10.0 ** (level[i] / 10.0) if level[i] > -199.0 else 0.0
+            histogram[min(2099, max(0, int((level[i] + 200.0) * 10.0)))] += 1
+            active[min(2099, max(0, int((recent.max() + 200.0) * 10.0)))] += 1
+    return total
 
 
-def levels(level_dbfs: Floats, peak_dbfs: Floats | None = None) -> Levels:
+@njit("void(f4[::1], f8, i8, f8, b1[::1])", cache=True)
+def _mark(level, smoothing, hangover, threshold, speech):  # type: ignore[no-untyped-def]
+    """A second pass instead of a kept envelope, which would be as large as the series: where speech is active."""
+    state, left = np.zeros(2), 0
+    for i in range(len(level)):
+        left = hangover + 1 if _envelope(level[i], smoothing, state) >= threshold else left - 1
+        speech[i] = left > 0
+
+
+def levels(level_dbfs: Floats) -> Levels:
     """Active speech level by ITU-T P.56 method B on the 10 ms series, noise floor, and mask of active speech.
 
     `level_dbfs` has shape (hops,), NaN where there is no media. Method B's envelope (two one-pole filters of
     30 ms) runs on 10 ms RMS instead of rectified samples: within 0.5 dB on speech.
     """
+    series = np.ascontiguousarray(level_dbfs)
     histogram, active = np.zeros(_BINS, np.int64), np.zeros(_BINS, np.int64)
-    sums, held = np.zeros(1), np.zeros(len(level_dbfs), np.float32)
-    _activity(np.ascontiguousarray(level_dbfs), SMOOTHING, HANGOVER_HOPS, histogram, active, sums, held)
-    speech_level = _active_level(active, float(sums[0]))
-    threshold = math.inf if speech_level is None else speech_level - MARGIN_DB
-    speech: Flags = held >= np.float32(threshold)
+    power = _activity(series, SMOOTHING, HANGOVER_HOPS, histogram, active)
+    speech_level = _active_level(active, power)
+    speech = np.zeros(len(series), np.bool_)
+    if speech_level is not None:
+        _mark(series, SMOOTHING, HANGOVER_HOPS, speech_level - MARGIN_DB, speech)
     return Levels(speech_level, _noise_floor(histogram), speech)
 
 

@@ -22,7 +22,7 @@ EDGE_S = 0.000_25
 FULL_SCALE = 0.98
 OWN_MAXIMUM = 0.25  # a flat top below full scale counts at the channel's own extreme, from here on
 MAXIMUM_RUNS = 1_000_000
-_GROWTH = 360_000  # hops: an hour
+_GROWTH = 36_000  # hops: six minutes
 
 _log = logging.getLogger(__name__)
 
@@ -53,9 +53,10 @@ def measure(source: Source, chunk: int = CHUNK) -> list[Track]:
 def rules(rate: int, lsb: float) -> dict[str, Doubles]:
     """The rule of each kind of run, as `_runs` takes it.
 
-    `constant`: steps of 0.6 LSB at most, so equal in integer sound. `clipped`: equal within 1 LSB, at full scale or
-    at the channel's own extreme. Its least length, rate / 6000 and never below 3, is what keeps a sine from 40 Hz
-    on out: within 1 LSB of its crest it stays 2 sqrt(2 LSB / A) / (2 pi f) (METRICS.md has 3 at 8 kHz, 12 at 48).
+    `constant`: steps of 0.6 LSB at most, so equal in integer sound. `clipped`: equal within 1 LSB, at full scale
+    or at the channel's own extreme. Its least length, rate / 6000 and never below 3, is what keeps a sine from
+    50 Hz on out: within 1 LSB of its crest it stays 2 sqrt(2 LSB / A) / (2 pi f) (METRICS.md has 3 at 8 kHz, 12
+    at 48).
     """
     context, edge = max(1, round(rate * CONTEXT_S)), max(1, round(rate * EDGE_S))
     constant = (max(2, round(rate * CONSTANT_S)), 0.6 * lsb, 2 * lsb, context, edge, 0.0, 0.0)
@@ -141,7 +142,7 @@ class _Channel:
         for series in (self.level, self.peak):
             series.resize(hops, refcheck=False)
         table = _table([runs.columns() for runs in self.runs])
-        return Track(self.rate, samples, self.level, self.peak, table, levels(self.level, self.peak), channel=channel)
+        return Track(self.rate, samples, self.level, self.peak, table, levels(self.level), channel=channel)
 
 
 class _Runs:

@@ -1,0 +1,50 @@
+"""Memory does not grow with a recording's length: measured in processes of their own."""
+
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from sound import noise
+
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from aqa.decode import open_recording
+from aqa.measures.track import measure
+tracks = measure(open_recording(Path(sys.argv[1])))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, len(tracks[0].level_dbfs), len(tracks[0].runs.kind))
+"""
+
+
+def recording(path, seconds, rate):
+    """A mono WAV: a second of noise at each tenth of its length, sparse zeros between."""
+    size = seconds * rate * 2
+    loud = (noise(1, rate) * 32767).astype("<i2").tobytes()
+    with path.open("wb") as file:
+        file.write(b"RIFF" + struct.pack("<I", min(size + 36, 0xFFFFFFFF)) + b"WAVEfmt ")
+        file.write(struct.pack("<IHHIIHH", 16, 1, 1, rate, rate * 2, 2, 16) + b"data")
+        file.write(struct.pack("<I", min(size, 0xFFFFFFFF)))
+        for tenth in range(10):
+            file.seek(44 + tenth * size // 10 // 2 * 2)
+            file.write(loud)
+        file.truncate(44 + size)
+    return path
+
+
+def peak_mb(path):
+    done = subprocess.run([sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True)
+    kilobytes, hops, runs = map(int, done.stdout.split())
+    return kilobytes / 1024, hops, runs
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kB on Linux only")
+def test_memory_is_bounded(tmp_path):
+    hour, hops, runs = peak_mb(recording(tmp_path / "hour.wav", 3600, 48_000))
+    assert (hops, runs) == (360_000, 10)
+    assert hour <= 500
+    long, hops, _ = peak_mb(recording(tmp_path / "long.wav", 12 * 3600, 8_000))
+    assert hops == 12 * 360_000
+    assert long <= hour + 50
+    assert np.isfinite(long)

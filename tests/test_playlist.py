@@ -1,0 +1,101 @@
+import subprocess
+
+import numpy as np
+import pytest
+from sound import decode, encode
+
+from aqa.model import InputError
+
+RATE = 48_000
+
+
+def playlist(folder, *lines):
+    path = folder / "a.m3u8"
+    path.write_text("\n".join(["#EXTM3U", "#EXT-X-VERSION:3", *lines, "#EXT-X-ENDLIST"]))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three segments of two seconds each of one MPEG-TS."""
+    data = encode(tmp_path / "whole.ts", "aac", seconds=6).read_bytes()
+    cuts = [0, len(data) // 3 // 188 * 188, 2 * len(data) // 3 // 188 * 188, len(data)]
+    for index in range(3):
+        (tmp_path / f"s{index}.ts").write_bytes(data[cuts[index] : cuts[index + 1]])
+    return tmp_path
+
+
+def segments(*names):
+    return [line for name in names for line in ("#EXTINF:2.0,", name)]
+
+
+def test_segments_are_one_recording(folder):
+    whole, _ = decode(folder / "whole.ts")
+    samples, media = decode(playlist(folder, *segments("s0.ts", "s1.ts", "s2.ts")))
+    np.testing.assert_array_equal(samples, whole)
+    assert (media.container, media.missing, media.damaged, media.container_duration_s) == ("hls", (), (), 6.0)
+
+
+def test_a_segment_that_is_not_there_is_missing_media(folder):
+    (folder / "s1.ts").unlink()
+    samples, media = decode(playlist(folder, *segments("s0.ts", "s1.ts", "s2.ts")))
+    (hole,) = media.missing
+    assert hole.end_s - hole.start_s == pytest.approx(2.0)
+    assert samples.shape[1] / RATE == pytest.approx(6, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "http://127.0.0.1/a.ts",
+        "file:///etc/passwd",
+        "/etc/passwd",
+        "../a.ts",
+        "x/../../a.ts",
+        "%2e%2e/a.ts",
+        "link.ts",
+        "concat:s0.ts|s1.ts",
+        "..\\a.ts",
+    ],
+)
+def test_nothing_outside_the_folder(folder, name):
+    (folder / "link.ts").symlink_to("/etc/passwd")
+    with pytest.raises(InputError, match=r"line 4: .*not inside the playlist's folder"):
+        decode(playlist(folder, *segments(name)))
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('#EXT-X-KEY:METHOD=AES-128,URI="k"', "encrypted"),
+        ("#EXT-X-BYTERANGE:1@2", "split"),
+        ("#EXT-X-STREAM-INF:BANDWIDTH=1", "other playlists"),
+    ],
+)
+def test_what_is_refused_says_what_to_do(folder, line, says):
+    with pytest.raises(InputError, match=says):
+        decode(playlist(folder, line, *segments("s0.ts")))
+
+
+def test_no_segment_at_all(folder):
+    for lines in ([], segments("none.ts")):
+        with pytest.raises(InputError, match="none of its segments"):
+            decode(playlist(folder, *lines))
+
+
+def test_a_playlist_that_names_itself(folder):
+    with pytest.raises(InputError):
+        decode(playlist(folder, *segments("a.m3u8")))
+
+
+def test_fragmented_mp4_with_a_head(tmp_path):
+    source = encode(tmp_path / "whole.m4a", "aac", seconds=6)
+    options = ["-c", "copy", "-f", "hls", "-hls_time", "2", "-hls_segment_type", "fmp4", "-hls_list_size", "0"]
+    command = ["ffmpeg", "-v", "error", "-i", source, *options, tmp_path / "a.m3u8"]
+    try:
+        subprocess.run(command, check=True, cwd=tmp_path)
+    except (FileNotFoundError, subprocess.CalledProcessError):
+        pytest.skip("ffmpeg is not installed or has no HLS")
+    samples, media = decode(tmp_path / "a.m3u8")
+    assert samples.shape[1] / RATE == pytest.approx(6, abs=0.1)
+    assert (media.missing, media.damaged) == ((), ())
