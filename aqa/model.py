@@ -104,7 +104,9 @@ class StreamRow:
     codec: str | None = col("codec, where known", default=None)
     clock_rate_hz: int | None = col("RTP clock rate (of the last stretch, where it changes)", default=None)
     clock_rate_from: str = col("static, sdp, settings, inferred or unknown", default="unknown")
-    clock_rates: str = col("RTP clock rate of each stretch in order, changes only, in Hz; ? where unknown", default="")
+    clock_rates: str = col(
+        "RTP clock rate of each stretch in order, changes only, in Hz; ? where unknown", default=""
+    )
     stretches: int = col("stretches between resets of sequence or time and changes of clock", default=1)
     packets: int = col("all RTP packets, duplicates included")
     expected: int = col("span of extended sequence numbers, summed over resets")
@@ -112,7 +114,9 @@ class StreamRow:
     loss_pct: float = col("lost of expected")
     duplicates: int = col("packets whose sequence number came before")
     reordered: int = col("packets below a sequence number already seen, duplicates not counted (RFC 4737)")
-    steps_back: int = col("times the sequence number fell from one packet to the next, duplicates not counted", default=0)
+    steps_back: int = col(
+        "times the sequence number fell from one packet to the next, duplicates not counted", default=0
+    )
     late: int | None = col("packets after their playout time; empty: no playout model was run", default=None)
     first_s: float = col("first packet, seconds since the event's (or log's) start")
     last_s: float = col("last packet, seconds since the event's (or log's) start")

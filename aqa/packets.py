@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +69,9 @@ def read_log(path: Path, *, name: str, codecs: Mapping[int, str]) -> PacketLog:
     try:
         head = chunks.head(path)
         if not head:
-            raise InputError(f"{name}: byte 0: the file is empty or not readable as gzip; fetch or record it again")
+            raise InputError(
+                f"{name}: byte 0: the file is empty or not readable as gzip; fetch or record it again"
+            )
         module = _format_of(head, name)
         if module is None:
             known = ", ".join(_short(module) for module in _formats())
@@ -176,7 +179,7 @@ def _clock_rates(stream: Stream) -> str:
     return ", ".join(text for i, text in enumerate(texts) if i == 0 or text != texts[i - 1])
 
 
-def _timing(stream: Stream) -> dict[str, float]:
+def _timing(stream: Stream) -> dict[str, Any]:
     jitter = delay.jitter_ms(stream)
     jitter = jitter[np.isfinite(jitter)]
     late = delay.relative_delay_ms(stream)
@@ -185,12 +188,16 @@ def _timing(stream: Stream) -> dict[str, float]:
         return {}
     p50, p95, p99 = np.percentile(late, (50, 95, 99)).tolist()
     return {
-        "jitter_ms": float(jitter[-1]), "jitter_mean_ms": float(jitter.mean()), "jitter_max_ms": float(jitter.max()),
-        "pdv_p50_ms": p50, "pdv_p95_ms": p95, "pdv_p99_ms": p99,
-    }  # fmt: skip
+        "jitter_ms": float(jitter[-1]),
+        "jitter_mean_ms": float(jitter.mean()),
+        "jitter_max_ms": float(jitter.max()),
+        "pdv_p50_ms": p50,
+        "pdv_p95_ms": p95,
+        "pdv_p99_ms": p99,
+    }
 
 
-def _structure(stream: Stream, expected: int) -> dict[str, float | int | None]:
+def _structure(stream: Stream, expected: int) -> dict[str, Any]:
     found = dataclasses.asdict(loss.structure(stream, loss.loss_runs(stream), expected))
     renamed = {"bursts": "loss_bursts", "run_max": "loss_run_max"}
     return {renamed.get(key, key): value for key, value in found.items()}
@@ -200,7 +207,9 @@ def stream_seconds(stream: Stream, base_ns: int) -> list[SecondRow]:
     """Per second since `base_ns`: packets, expected, lost and the largest relative delay; second by second."""
     at = np.floor_divide(stream.arrival_ns - base_ns, 1_000_000_000)
     runs = loss.loss_runs(stream)
-    lost_at = np.floor(np.repeat(runs.start_s, runs.count) + _inside(runs) + (stream.log_start_ns - base_ns) * 1e-9)
+    lost_at = np.floor(
+        np.repeat(runs.start_s, runs.count) + _inside(runs) + (stream.log_start_ns - base_ns) * 1e-9
+    )
     low, high = int(at.min()), int(at.max())
     size = min(high - low + 1, MAX_SECONDS)
     kept = at - low < size

@@ -21,6 +21,7 @@ STATIC = {
 }  # fmt: skip
 """RFC 3551 table 4 and 5: payload type, name and clock rate; G.722 samples at 16 kHz but counts at 8 (4.5.2)."""
 
+
 def infer_clock(arrival_ns: Ints, timestamp: Ints, stretch: NDArray[np.integer]) -> int | None:
     """Clock rate in Hz from how RTP time runs against arrival; None where the packets do not tell.
 

@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,9 +48,7 @@ def loss_runs(stream: Stream) -> LossRuns:
     return LossRuns(number[at] + 1, missing[at], before, after, start_s, frame_s, timed)
 
 
-def _placed(
-    stream: Stream, order: Ints, at: Ints, missing: Ints
-) -> tuple[Doubles, Doubles, NDArray[np.bool_]]:
+def _placed(stream: Stream, order: Ints, at: Ints, missing: Ints) -> tuple[Doubles, Doubles, NDArray[np.bool_]]:
     """Where each run lies: start on the arrival clock, seconds of media per packet, and whether by RTP time.
 
     RTP time between the neighbours is shared out evenly, which is exact while the frame length holds. It is no
@@ -98,7 +97,7 @@ def burst_groups(runs: LossRuns) -> list[slice]:
     good = runs.first[1:] - (runs.first[:-1] + runs.count[:-1])
     cuts = np.flatnonzero(good >= GMIN) + 1
     edges = [0, *cuts.tolist(), len(runs.first)]
-    return [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(a, b) for a, b in pairwise(edges)]
 
 
 def structure(stream: Stream, runs: LossRuns, expected: int) -> Structure:
