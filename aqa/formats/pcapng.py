@@ -147,45 +147,46 @@ class _Section:
         return int.from_bytes(raw, "big" if self.big else "little", signed=signed)
 
 
-def _declaration(  # noqa: PLR0911 - one reason each
-    data: NDArray[np.uint8], at: int, section: _Section | None
-) -> tuple[_Section | None, int]:
+class _LieError(Exception):
+    """A block that can't be true."""
+
+
+def _declaration(data: NDArray[np.uint8], at: int, section: _Section | None) -> tuple[_Section | None, int]:
     """Section after the declaring block at `at`, and where the next begins: `at` if more bytes are needed."""
-    if at + 28 > len(data) and data[at] == 0x0A:
-        return section, at
-    if data[at] == 0x0A:  # a section header reads the same in both byte orders (section 4.1)
+    begins = section is None or u32_of(data, at, section.big) == _SECTION
+    if begins:
         big = int.from_bytes(bytes(data[at + 8 : at + 12]), "big") == _MAGIC
         if not big and int.from_bytes(bytes(data[at + 8 : at + 12]), "little") != _MAGIC:
-            return None, at
-        section = _Section(big)
-    if section is None:
-        return None, at
-    size = u32_of(data, at + 4, section.big)
-    if size < 20 or size % 4 or size > MAX_BLOCK or len(section.interfaces) >= MAX_INTERFACES:
-        return None, at
+            raise _LieError
+        after = _Section(big)
+    else:
+        after = section if section is not None else _Section(False)
+    size = u32_of(data, at + 4, after.big)
+    if size < 20 or size % 4 or size > MAX_BLOCK or len(after.interfaces) >= MAX_INTERFACES:
+        raise _LieError
     if at + size > len(data):
         return section, at
-    if u32_of(data, at + size - 4, section.big) != size:
-        return None, at
-    if data[at] != 0x0A:
-        section.declare(bytes(data[at : at + size]))
-    return section, at + size
+    if u32_of(data, at + size - 4, after.big) != size:
+        raise _LieError
+    if not begins:
+        after.declare(bytes(data[at : at + size]))
+    return after, at + size
 
 
 def _declared(piece: Piece, section: _Section | None) -> tuple[_Section | None, bool]:
     """Take all declarations at the head of what is unused; whether more bytes are needed to go on."""
-    while True:
-        rest = len(piece.data) - piece.used
-        if rest < 12:
-            return section, True
+    while len(piece.data) - piece.used >= 12:
         if section is not None and u32_of(piece.data, piece.used, section.big) not in (_SECTION, _INTERFACE):
             return section, False
-        section, at = _declaration(piece.data, piece.used, section)
-        if section is None:
-            raise cut(piece.position + piece.used, "a section or interface block that can't be true")
+        try:
+            section, at = _declaration(piece.data, piece.used, section)
+        except _LieError:
+            where = piece.position + piece.used
+            raise cut(where, "a section or interface block that can't be true") from None
         if at == piece.used:
-            return section, True
+            break
         piece.used = at
+    return section, True
 
 
 def read(path: Path, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Records]:
