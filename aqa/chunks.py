@@ -27,6 +27,16 @@ def head(path: Path, size: int = 512) -> bytes:
         return bytes(_read(stream, size)[0])
 
 
+def unpacked(start: bytes) -> bytes:
+    """The first bytes of a file as they are when uncompressed."""
+    if start[:2] != _GZIP:
+        return start
+    try:
+        return zlib.decompressobj(wbits=31).decompress(start, 512)
+    except zlib.error:
+        return b""
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, int]]:
     """The file's uncompressed bytes, and how many there may be."""

@@ -60,6 +60,15 @@ def _fill_key(data: NDArray[np.uint8], ip: int, ports: int, ssrc: int, key: NDAr
     key[36:40] = data[ssrc : ssrc + 4]
 
 
+@njit("boolean(uint8[::1], uint8[::1])", cache=True)
+def _equal(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+    """Byte by byte: an array comparison would allocate for every packet."""
+    for i in range(KEY_BYTES):  # noqa: SIM110 - compiled
+        if one[i] != other[i]:
+            return False
+    return True
+
+
 @njit("int64(uint8[::1], uint8[:, ::1], int32[::1], int64)", cache=True)
 def _intern(key: NDArray[np.uint8], keys: NDArray[np.uint8], slots: NDArray[np.int32], count: int) -> int:
     """Index of `key` in `keys`: `count` when it was added now, -1 when there is no room."""
@@ -68,7 +77,7 @@ def _intern(key: NDArray[np.uint8], keys: NDArray[np.uint8], slots: NDArray[np.i
         mixed = (mixed ^ int64(byte)) * int64(1099511628211)
     slot = (mixed ^ (mixed >> 32)) & (len(slots) - 1)
     while slots[slot] >= 0:
-        if (keys[slots[slot]] == key).all():
+        if _equal(keys[slots[slot]], key):
             return int(slots[slot])
         slot = (slot + 1) & (len(slots) - 1)
     if count >= len(keys):

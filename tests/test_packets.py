@@ -92,8 +92,16 @@ def test_a_cut_log_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     assert "ends inside a record" in log.warning
 
 
+def test_two_formats_that_both_say_yes_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packets._formats()[0], "sniff", lambda head: True)
+    with pytest.raises(InputError, match="more than one format"):
+        packets.is_packet_log(pcapng([]))
+
+
 def test_logs_are_told_by_content() -> None:
     assert packets.is_packet_log(pcap([])) and packets.is_packet_log(pcapng([], ">"))
+    assert packets.is_packet_log(gzip.compress(pcap(frames(talk(500))))[:600])
+    assert not packets.is_packet_log(b"\x1f\x8bnothing") and not packets.is_packet_log(gzip.compress(b"text"))
     assert not packets.is_packet_log(b"RIFF\0\0\0\0WAVE") and not packets.is_packet_log(b"")
 
 
