@@ -93,7 +93,7 @@ def test_a_cut_log_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
 
 
 def test_two_formats_that_both_say_yes_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packets._formats()[0], "sniff", lambda head: True)
+    monkeypatch.setattr(packets._formats()[0], "sniff", bool)
     with pytest.raises(InputError, match="more than one format"):
         packets.is_packet_log(pcapng([]))
 

@@ -51,15 +51,15 @@ def test_without_a_clock_it_is_not_judged() -> None:
 
 
 def test_talkspurts_that_begin_late_do_not_count() -> None:
-    """Each talkspurt of 12 packets begins 150 ms later than RTP time says, marked as such."""
+    """Each talkspurt of 12 packets begins 800 ms later than RTP time says, marked as such."""
     spurts = [
-        Packet(s * 1.0 + i * 0.02 + s * 0.15, s * 12 + i, s * 8000 + i * 160, 0, i == 0)
+        Packet(s * 1.0 + i * 0.02 + s * 0.8, s * 12 + i, s * 8000 + i * 160, 0, i == 0)
         for s in range(20)
         for i in range(12)
     ]
     assert FIND(stream(spurts)) == []
     unmarked = [Packet(p.arrival_s, p.sequence, p.timestamp) for p in spurts]
-    assert FIND(stream(unmarked)) == [] or FIND(stream(unmarked))[0].value > 8
+    assert FIND(stream(unmarked)) != []
 
 
 def test_a_steady_stream_has_none() -> None:
