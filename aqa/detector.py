@@ -39,8 +39,7 @@ class Detector:
         """Findings in `subject`, ordered by start, with kind and source filled in."""
         found = self.find(subject, self.settings() if settings is None else settings)
         named = [
-            dataclasses.replace(f, kind=self.kind, source=self.source, duration_s=f.end_s - f.start_s)
-            for f in found
+            dataclasses.replace(f, kind=self.kind, source=self.source, duration_s=f.end_s - f.start_s) for f in found
         ]
         return sorted(named, key=lambda f: (f.start_s, f.end_s, f.channel or 0))
 
@@ -86,3 +85,14 @@ def registry() -> dict[str, Detector]:
         importlib.import_module(f"aqa.detectors.{module.name}")
     order = [kind for kinds in KINDS.values() for kind in kinds]
     return {kind: _REGISTRY[kind] for kind in order if kind in _REGISTRY}
+
+
+def settings_text(item: Detector) -> str:
+    """The settings of a detector with defaults, units and meanings, as they stand in aqa.toml."""
+    fields = dataclasses.fields(item.settings)
+    if not fields:
+        return "No settings.\n"
+    lines = [f"Settings, under [detectors.{item.kind}] in aqa.toml:"]
+    for f in fields:
+        lines.append(f"  {f.name} = {f.default}    # {f.metadata['unit']}: {f.metadata['meaning']}")
+    return "\n".join(lines) + "\n"

@@ -248,6 +248,7 @@ class EventRow:
     inputs: str = col("path, bytes and SHA-256 of each input, JSON text", default="[]")
     settings: str = col("all settings in force, JSON text", default="{}")
     not_measured: str = col("what was not measured, why and what to bring: JSON text", default="[]")
+    problems: str = col("inputs that could not be read, or not whole: JSON list of messages", default="[]")
     rooms: str = col("id, opened and closed (UTC) of each room, JSON text", default="[]")
 
 
@@ -261,6 +262,14 @@ TABLES: dict[str, type] = {
     "runs": RunRow,
 }
 """Every table of the store by name."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of a decoded recording, of any length: what the decoder hands over."""
+
+    start: int  # sample index on the presentation clock
+    samples: Floats  # shape (channels, n), full scale 1
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,284 @@
+"""The commands: parse, call, print. Data on stdout; progress and messages on stderr.
+
+Imports of what is heavy stand inside the commands, so that `aqa --help` answers at once.
+"""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from aqa import __version__
+
+if TYPE_CHECKING:
+    from aqa.settings import Settings
+
+app = typer.Typer(
+    name="aqa",
+    help="What listeners of a live audio room heard go wrong: when, for whom and why.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Data = Annotated[Path, typer.Option("--data", help="Folder of the store.")]
+Reports = Annotated[Path, typer.Option("--reports", help="Folder of the reports.")]
+SettingsFile = Annotated[Path | None, typer.Option("--settings", help="Settings file; else ./aqa.toml, if there.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="No progress, no summary.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Rows as JSON on stdout.")]
+
+WRONG_INPUT, WRONG_USE, INTERRUPTED = 1, 2, 130
+
+
+def main() -> None:
+    """Entry point of the command `aqa`."""
+    logging.basicConfig(level=os.environ.get("AQA_LOG", "WARNING"), format="%(message)s", stream=sys.stderr)
+    try:
+        app()
+    except KeyboardInterrupt:
+        _say("interrupted; run again to go on")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader of our output has gone, for example `aqa packets ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@app.command()
+def analyze(
+    paths: Annotated[list[Path], typer.Argument(help="Folders of events, or files.")],
+    data: Data = Path("data"),
+    reports: Reports = Path("reports"),
+    settings: SettingsFile = None,
+    jobs: Annotated[int | None, typer.Option("-j", "--jobs", min=1, help="Workers; else one per core.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Analyse again what has not changed.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure, judge, store and report every new or changed event."""
+    from aqa import pipeline
+    from aqa.store import Store
+
+    with _errors_as(WRONG_USE), _progress(quiet) as progress:
+        options = pipeline.Options(
+            data=data,
+            reports=reports,
+            settings=_settings(settings),
+            jobs=jobs or _cores(),
+            force=force,
+            progress=progress,
+        )
+        outcome = pipeline.analyze(paths, options)
+    for problem in outcome.problems:
+        _say(problem)
+    events = [Store(data).event(event_id) for event_id in outcome.analysed + outcome.unchanged]
+    if as_json:
+        _print_json([asdict(event) for event in events if event is not None])
+    elif not quiet:
+        for event in events:
+            if event is not None:
+                again = " (unchanged)" if event.event_id in outcome.unchanged else ""
+                _say(f"{event.event_id}: {event.status.replace('_', ' ')}{again}. {event.verdict}")
+                _say(f"  {reports / event.event_id / 'report.html'}")
+    if outcome.problems:
+        raise typer.Exit(WRONG_INPUT)
+
+
+@app.command()
+def trends(
+    period: Annotated[Literal["week", "day", "month"], typer.Option("--period", help="What a row is.")] = "week",
+    data: Data = Path("data"),
+    reports: Reports = Path("reports"),
+    csv: Annotated[bool, typer.Option("--csv", help="Rows as CSV on stdout.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tables over all events in the store, per week, day or month; also as reports/trends.html and .csv."""
+    from aqa.report.pages import trends_csv, write_trends
+    from aqa.store import Store
+    from aqa.trends import trend_rows
+
+    with _errors_as(WRONG_INPUT):
+        rows = trend_rows(Store(data), period)
+        write_trends(rows, reports)
+    if as_json:
+        _print_json(rows)
+    elif csv:
+        sys.stdout.write(trends_csv(rows).decode())
+    else:
+        from aqa.report.terminal import trends_table
+
+        _print(trends_table(rows))
+
+
+@app.command()
+def packets(
+    files: Annotated[list[Path], typer.Argument(help="Packet logs.")],
+    csv: Annotated[bool, typer.Option("--csv", help="Rows as CSV on stdout.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """A table of the RTP streams in packet logs, worst first; nothing else needed."""
+    from aqa.model import InputError
+    from aqa.packets import read_log, stream_row
+    from aqa.report.terminal import streams_table
+
+    rows, failed = [], False
+    for file in files:
+        try:
+            log = read_log(file, name=str(file), codecs={})
+        except InputError as error:
+            _say(str(error))
+            failed = True
+            continue
+        if log.warning:
+            _say(log.warning)
+            failed = True
+        rows += [stream_row(stream, stream.log_start_ns) for stream in log.streams]
+    rows.sort(key=lambda row: (-row.loss_pct, -(row.jitter_max_ms or 0.0), row.log, row.ssrc))
+    if as_json:
+        _print_json([asdict(row) for row in rows])
+    elif csv:
+        from aqa.report.data import rows_csv
+
+        sys.stdout.write(rows_csv(rows).decode())
+    else:
+        _print(streams_table(rows))
+    if failed:
+        raise typer.Exit(WRONG_INPUT)
+
+
+@app.command()
+def show(
+    event: Annotated[str, typer.Argument(help="Event id.")],
+    at: Annotated[
+        str | None, typer.Option("--at", help="Event time to look at closely: 00:18:24 or seconds.")
+    ] = None,
+    around: Annotated[float, typer.Option("--around", min=0.1, help="Seconds either side of --at.")] = 30.0,
+    data: Data = Path("data"),
+    as_json: AsJson = False,
+) -> None:
+    """An event in the terminal: its verdict, what was found and when."""
+    from aqa.report.terminal import event_text
+    from aqa.store import Store
+
+    with _errors_as(WRONG_USE):
+        analysis = Store(data).analysis(event)
+        window = None if at is None else (_seconds(at) - around, _seconds(at) + around)
+    if as_json:
+        low, high = window or (float("-inf"), float("inf"))
+        _print_json([asdict(item) for item in analysis.findings if item.start_s <= high and item.end_s >= low])
+    else:
+        _print(event_text(analysis, window))
+
+
+@app.command()
+def detectors(as_json: AsJson = False) -> None:
+    """The inventory of detectors."""
+    from aqa.detector import registry
+
+    if as_json:
+        _print_json([{"kind": d.kind, "source": d.source, "summary": d.summary} for d in registry().values()])
+        return
+    for item in registry().values():
+        sys.stdout.write(f"{item.kind:<16}{item.source:<11}{item.summary}\n")
+
+
+@app.command()
+def explain(kind: Annotated[str, typer.Argument(help="A kind of finding.")]) -> None:
+    """One detector's documentation and its settings."""
+    from aqa.detector import registry, settings_text
+
+    if kind not in registry():
+        _say(f"no detector for {kind!r}; there are {', '.join(registry())}")
+        raise typer.Exit(WRONG_USE)
+    sys.stdout.write(f"{kind}\n\n{registry()[kind].doc.strip()}\n\n{settings_text(registry()[kind])}")
+
+
+@app.callback(invoke_without_command=True)
+def version(
+    show_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """What listeners of a live audio room heard go wrong: when, for whom and why."""
+    if show_version:
+        sys.stdout.write(f"aqa {__version__}\n")
+        raise typer.Exit
+
+
+def _settings(path: Path | None) -> "Settings":
+    from aqa.settings import read_settings
+
+    return read_settings(path)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _seconds(text: str) -> float:
+    from aqa.model import InputError
+
+    try:
+        total = 0.0
+        for part in text.split(":"):
+            total = total * 60 + float(part)
+    except ValueError as error:
+        raise InputError(f"--at {text}: not a time; write 00:18:24 or seconds") from error
+    return total
+
+
+@contextmanager
+def _errors_as(code: int) -> Iterator[None]:
+    """An InputError becomes its message on stderr and this exit code."""
+    from aqa.model import InputError
+
+    try:
+        yield
+    except InputError as error:
+        _say(str(error))
+        raise typer.Exit(code) from error
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
+    """A progress bar with an estimate on a terminal; nothing without one."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda done, total, what: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.fields[what]}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None, what="")
+        yield lambda done, total, what: bar.update(task, completed=done, total=total, what=what)
+
+
+def _clean(text: str) -> str:
+    """Text from inputs without control sequences: a terminal shows it, and does nothing else with it."""
+    return "".join(c if c in "\n\t" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(_clean(text) + "\n")
+
+
+def _print(text: str) -> None:
+    sys.stdout.write(_clean(text) + "\n")
+
+
+def _print_json(rows: Any) -> None:
+    sys.stdout.write(json.dumps(rows, indent=1, ensure_ascii=True) + "\n")
+
+
+if __name__ == "__main__":
+    main()

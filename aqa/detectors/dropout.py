@@ -1,0 +1,131 @@
+"""Short holes of digital zero, or of one held value, cut into sound without a fade.
+
+What it finds
+-------------
+Runs of 4 ms to 2 s of digital zero, or of one value held, that begin and end hard, with sound around them. Starts
+and ends are exact to the sample, half-open. Two holes with a little sound between them are two findings.
+
+Why it matters
+--------------
+This is how lost packets without concealment, underruns of a sound card and lost buffers of a recorder sound:
+clicks, then missing syllables.
+
+What fools it
+-------------
+A mute without any fade is bit for bit the same as a dropout; only other evidence can tell. Where a natural zero
+lies beside the hole the two are one run. A hole that went through a lossy codec is no longer zero. Holes at the
+head or tail of a recording, or beside missing media, are none: nothing says that sound was cut there.
+
+Thresholds and their source
+---------------------------
+At least 4 ms: natural 16-bit meetings hold exact zeros of up to 2.6 ms (AMI). Sound around: 10 ms on one side above
+active speech level less 30 dB; and above -75 dBFS, 6 steps of 16 bits, below which single bits make edges.
+Hard edges: the peak of the last and first 0.25 ms over the RMS of the 10 ms beside, summed over both sides, is above
+-29 dB. On 3,247 hard holes in LibriSpeech, AMI and 48 kHz speech that keeps 99.4 %, on 9,899 fades of 5 and 10 ms
+in the same speech 0.08 %. A side of 20 dB below the active speech level or less counts -10 dB at most: in noise of a
+few bits any edge looks hard. Severity: from 60 ms (three frames of 20 ms) nearly all are heard; from 200 ms on it is
+a freeze (Agora's audio freeze).
+
+What to do
+----------
+Look for packet loss, late packets and stalls at the same time; with none, look at the recorder's load and at the
+sender's capture. Simultaneous holes in all tracks point to the recorder.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from aqa.detector import detector, setting
+from aqa.model import Finding, Flags, RunTable, Track, evidence
+
+ZERO = 4 * 2.0**-15  # four steps of 16 bits: converters' idle pattern
+FULL_SCALE = 0.98  # a value held there is clipping
+QUIET_SIDE_DB = -20.0
+QUIET_SIDE_EDGE_DB = -10.0
+APART_S = 0.001
+
+
+@dataclass(frozen=True)
+class Settings:
+    """When a constant run is a dropout."""
+
+    min_duration_ms: float = setting(4.0, "ms", "shortest hole")
+    max_duration_s: float = setting(2.0, "s", "longest hole; longer ones are silence")
+    min_context_db: float = setting(-30.0, "dB", "sound beside the hole, relative to the active speech level")
+    min_context_dbfs: float = setting(-75.0, "dBFS", "sound beside the hole, at least")
+    min_edges_db: float = setting(-29.0, "dB", "edge peaks over the levels beside, both sides summed")
+
+
+@detector(Settings)
+def dropout(track: Track, settings: Settings) -> Iterator[Finding]:
+    """Constant runs with hard edges and sound around."""
+    runs, rate = track.runs.of("constant"), track.sample_rate_hz
+    if track.levels.active_speech_dbfs is None:
+        return
+    before, after = _edges(runs, track.levels.active_speech_dbfs)
+    length = runs.end_sample - runs.start_sample
+    kept = (
+        (length >= settings.min_duration_ms * rate / 1000)
+        & (length <= settings.max_duration_s * rate)
+        & _in_sound(track, runs, settings)
+        & (before + after >= settings.min_edges_db)
+        & ((np.abs(runs.value) <= ZERO) | _held(runs, rate))
+    )
+    for i in np.flatnonzero(kept):
+        start, end = int(runs.start_sample[i]), int(runs.end_sample[i])
+        length_ms = (end - start) / rate * 1000
+        yield Finding(
+            channel=track.channel,
+            start_s=start / rate,
+            end_s=end / rate,
+            value=round(length_ms, 3),
+            unit="ms",
+            severity=_severity(length_ms),
+            confidence=round(min(0.99, 0.7 + (before[i] + after[i] - settings.min_edges_db) / 60), 2),
+            evidence=evidence(
+                start_sample=start,
+                end_sample=end,
+                held="zero" if abs(runs.value[i]) <= ZERO else runs.value[i],
+                before_dbfs=runs.before_dbfs[i],
+                after_dbfs=runs.after_dbfs[i],
+                edge_before_db=runs.peak_before_dbfs[i] - runs.before_dbfs[i],
+                edge_after_db=runs.peak_after_dbfs[i] - runs.after_dbfs[i],
+                active_speech_dbfs=track.levels.active_speech_dbfs,
+            ),
+        )
+
+
+def _edges(runs: RunTable, speech_dbfs: float) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    """Peak of the edge over the level beside it in dB, per side; little trusted where that level is low."""
+    sides = []
+    for level, peak in ((runs.before_dbfs, runs.peak_before_dbfs), (runs.after_dbfs, runs.peak_after_dbfs)):
+        edge = peak - level
+        sides.append(np.where(level > speech_dbfs + QUIET_SIDE_DB, edge, np.minimum(edge, QUIET_SIDE_EDGE_DB)))
+    return sides[0], sides[1]
+
+
+def _in_sound(track: Track, runs: RunTable, settings: Settings) -> Flags:
+    """Sound on one side at least, and something on both; no run at the recording's head or tail."""
+    speech = track.levels.active_speech_dbfs or 0.0
+    least = max(speech + settings.min_context_db, settings.min_context_dbfs)
+    inside = (runs.start_sample > 0) & (runs.end_sample < track.samples)
+    quieter = np.minimum(runs.before_dbfs, runs.after_dbfs)
+    return np.asarray(inside & (np.maximum(runs.before_dbfs, runs.after_dbfs) >= least) & (quieter > -120))
+
+
+def _held(runs: RunTable, rate: int) -> Flags:
+    """A value held alone: beside another constant run it is a square wave or a step of a quantiser."""
+    ends = np.concatenate(([-(1 << 62)], runs.end_sample[:-1]))
+    starts = np.concatenate((runs.start_sample[1:], [1 << 62]))
+    apart = APART_S * rate
+    alone = (runs.start_sample - ends > apart) & (starts - runs.end_sample > apart)
+    return np.asarray(alone & (np.abs(runs.value) < FULL_SCALE))
+
+
+def _severity(length_ms: float) -> Literal["minor", "major", "critical"]:
+    if length_ms < 60:
+        return "minor"
+    return "major" if length_ms < 200 else "critical"

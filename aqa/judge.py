@@ -1,0 +1,117 @@
+"""From measured recordings and packet logs to an `Analysis`: place on one clock, detect, explain, score.
+
+A pure function of small tables: no audio is needed, nothing is read or written.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from aqa.causes import EXPLAINING, Packets, explain
+from aqa.detector import Subject
+from aqa.model import Analysis, Finding
+from aqa.rows import event_row, loudest, recording_row, recording_seconds, stream_rows, stream_seconds_rows
+from aqa.settings import Settings
+from aqa.timeline import Clock, Measured
+
+
+def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
+    """The analysis of one event; status and verdict are worded by the report."""
+    clock = Clock.of(measured)
+    findings = _explained(_found(measured, settings, clock), measured, clock)
+    seconds = [*recording_seconds(measured, findings, clock), *stream_seconds_rows(measured, findings, clock)]
+    recordings = [recording_row(measured, path, findings, seconds, clock) for path in sorted(measured.recordings)]
+    streams = stream_rows(measured, clock)
+    event = event_row(measured, settings, clock, findings=findings, seconds=seconds, recordings=recordings)
+    event = dataclasses.replace(event, streams=len(streams), fingerprint=fingerprint)
+    name = event.event_id
+    return Analysis(
+        event=event,
+        recordings=tuple(dataclasses.replace(row, event_id=name) for row in recordings),
+        streams=tuple(dataclasses.replace(row, event_id=name) for row in streams),
+        findings=tuple(dataclasses.replace(row, event_id=name) for row in findings),
+        seconds=tuple(dataclasses.replace(row, event_id=name) for row in seconds),
+        peaks_dbfs={path: loudest(tracks) for path, (_, tracks) in sorted(measured.recordings.items()) if tracks},
+    )
+
+
+def _found(measured: Measured, settings: Settings, clock: Clock) -> list[Finding]:
+    found: list[Finding] = []
+    for path, (media, tracks) in sorted(measured.recordings.items()):
+        table = measured.event.recording_table(path)
+        own = {"recording": path, "room": table.room, "track": measured.event.track_name(path)}
+        here = _detected(settings, media) + _join_channels([_detected(settings, track) for track in tracks])
+        found += [_placed(item, clock.of_recording(path), clock, own) for item in here]
+    for path, log in sorted(measured.logs.items()):
+        for stream in log.streams:
+            own = {
+                "log": path,
+                "room": measured.event.log_table(path).room,
+                "track": measured.event.manifest.participant_of(stream.ssrc),
+                "stream": f"0x{stream.ssrc:08x}",
+            }
+            shift = clock.second(stream.log_start_ns + clock.log_shift_ns[path])
+            found += [
+                _placed(item, shift, clock, own, of=f"{stream.src}>{stream.dst}")
+                for item in _detected(settings, stream)
+            ]
+    return sorted(found, key=lambda f: (f.start_s, f.finding_id))
+
+
+def _detected(settings: Settings, subject: Subject) -> list[Finding]:
+    return [
+        item
+        for one in settings.active()
+        if isinstance(subject, one.subject)
+        for item in one(subject, settings.of(one))
+    ]
+
+
+def _join_channels(channels: Sequence[list[Finding]]) -> list[Finding]:
+    """A fault at the very same time on all of several channels is one finding, of no channel in particular."""
+    if len(channels) < 2:
+        return [dataclasses.replace(item, channel=None) for found in channels for item in found]
+    where: dict[tuple[str, float, float], list[Finding]] = {}
+    for found in channels:
+        for item in found:
+            where.setdefault((item.kind, item.start_s, item.end_s), []).append(item)
+    joined = []
+    for same in where.values():
+        if len({item.channel for item in same}) == len(channels):
+            joined.append(dataclasses.replace(same[0], channel=None))
+        else:
+            joined.extend(same)
+    return joined
+
+
+def _placed(item: Finding, shift_s: float, clock: Clock, own: dict[str, Any], *, of: str = "") -> Finding:
+    """The finding on the event's clock, with its identity from where it is in its own subject."""
+    identity = [item.kind, own.get("recording"), own.get("log"), own.get("stream"), of, item.channel]
+    text = json.dumps([*identity, f"{item.start_s:.6f}", f"{item.end_s:.6f}"])
+    start = round(item.start_s + shift_s, 9)
+    return dataclasses.replace(
+        item,
+        **own,
+        finding_id="f-" + hashlib.blake2s(text.encode(), digest_size=5).hexdigest(),
+        start_s=start,
+        end_s=round(item.end_s + shift_s, 9),
+        start_utc=clock.text(start),
+    )
+
+
+def _explained(findings: list[Finding], measured: Measured, clock: Clock) -> list[Finding]:
+    logs = [log for log in measured.logs.values() if log.streams]
+    if not logs:
+        return explain(findings, None)
+    spans = [(log.end_ns - log.start_ns) / 1e9 for log in logs if log.start_ns is not None and log.end_ns is not None]
+    return explain(
+        findings,
+        Packets(
+            findings=tuple(item for item in findings if item.kind in EXPLAINING),
+            span_s=max(spans, default=0.0),
+            clocked=frozenset(clock.recording_ns),
+            clock_from=dict(clock.recording_from),
+        ),
+    )

@@ -1,0 +1,127 @@
+"""The compiled kernels of the one pass over the samples; `tests/measures/test_track.py` holds their naive twins.
+
+All take one channel of a chunk with `lead` samples of context before `lo` and as many as a context needs after
+`hi`; `base` is the presentation-clock index of `x[0]`. What must outlive a chunk stands in `ints` and `reals`.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+FLOOR_DBFS = -200.0  # stands for minus infinity
+HOP_STATE = (2, 2)  # lengths of ints and reals of `hops`
+RUN_STATE = (2, 6)  # lengths of ints and reals of `runs`
+
+
+@njit("f8(f8)", cache=True)
+def _decibels(power: float) -> float:
+    """Power (full scale 1) in dB, rounded to 0.01, never below the floor."""
+    if power <= 1e-20:
+        return -200.0
+    return math.floor(1000.0 * math.log10(power) + 0.5) / 100.0
+
+
+@njit("f8(f4[::1], i8, i8)", cache=True)
+def _power(x, start, end):  # type: ignore[no-untyped-def]
+    """Mean square of `x[start:end]`."""
+    total = 0.0
+    for i in range(start, end):
+        total += float(x[i]) * float(x[i])
+    return total / (end - start)
+
+
+@njit("f8(f4[::1], i8, i8)", cache=True)
+def _peak_power(x, start, end):  # type: ignore[no-untyped-def]
+    """Square of the largest magnitude in `x[start:end]`."""
+    largest = 0.0
+    for i in range(start, end):
+        largest = max(largest, abs(float(x[i])))
+    return largest * largest
+
+
+@njit("void(i8[::1], f8[::1], f4[::1], f4[::1])", cache=True)
+def _close_hop(ints, reals, level, peak):  # type: ignore[no-untyped-def]
+    """Write the open hop's level and peak, if it holds samples, and empty it."""
+    if ints[1] > 0:
+        level[ints[0]] = _decibels(reals[0] / ints[1])
+        peak[ints[0]] = _decibels(reals[1] * reals[1])
+    ints[1], reals[0], reals[1] = 0, 0.0, 0.0
+
+
+@njit("void(f4[::1], i8, i8, i8, i8, i8[::1], f8[::1], f4[::1], f4[::1])", cache=True)
+def _hops(x, lo, hi, base, rate, ints, reals, level, peak):  # type: ignore[no-untyped-def]
+    """Level and peak per 10 ms; hop k starts at sample floor(k rate / 100), so that any rate works.
+
+    `ints` = (open hop, its samples), `reals` = (its sum of squares, its largest magnitude). Sums run sample by
+    sample in one order: where chunks are cut can't change a bit.
+    """
+    at = lo
+    while at < hi:
+        hop = (100 * (base + at) + 99) // rate
+        if hop != ints[0]:
+            _close_hop(ints, reals, level, peak)
+            ints[0] = hop
+        end = min(hi, (hop + 1) * rate // 100 - base)
+        total, largest = reals[0], reals[1]
+        for i in range(at, end):
+            value = float(x[i])
+            total += value * value
+            largest = max(largest, abs(value))
+        reals[0], reals[1] = total, largest
+        ints[1] += end - at
+        at = end
+
+
+@njit("i8(f4[::1], i8, i8, f8[::1], i8[::1], f8[::1], i8[:, ::1], f8[:, ::1], i8)", cache=True)
+def _close_run(x, at, base, rule, ints, reals, spans, values, count):  # type: ignore[no-untyped-def]
+    """Write the open run, which ends before `x[at]`, if it was long enough; returns the new count."""
+    if ints[1] >= int(rule[0]) and reals[5] > 0.0:
+        context, edge = int(rule[3]), int(rule[4])
+        spans[count, 0], spans[count, 1] = ints[0], base + at
+        values[count, 0], values[count, 1], values[count, 3] = reals[0], reals[1], reals[2]
+        values[count, 2] = _decibels(_power(x, at, at + context))
+        values[count, 4] = _decibels(_peak_power(x, at, at + edge))
+        count += 1
+    ints[1] = 0
+    return count
+
+
+@njit("i8(f4[::1], i8, i8, i8, f8[::1], i8[::1], f8[::1], i8[:, ::1], f8[:, ::1])", cache=True)
+def _runs(x, lo, hi, base, rule, ints, reals, spans, values):  # type: ignore[no-untyped-def]
+    """Runs of samples that stay within `step` of the one before and `span` of the run's first; returns how many.
+
+    `rule` = (minimum length, step, span, context, edge, full scale, least of own maximum); `ints` = (start of the
+    open run, its length), `reals` = (its value, level before, peak before, channel's maximum, minimum, counts).
+    """
+    count, least, context, edge = 0, int(rule[0]), int(rule[3]), int(rule[4])
+    length, first, step, span = ints[1], reals[0], rule[1], rule[2]
+    highest, lowest = reals[3], reals[4]
+    for i in range(lo, hi):
+        value = float(x[i])
+        if length > 0 and abs(value - float(x[i - 1])) <= step and abs(value - first) <= span:
+            length += 1
+        else:
+            if length >= least:
+                ints[0], ints[1], reals[0] = base + i - length, length, first
+                count = _close_run(x, i, base, rule, ints, reals, spans, values, count)
+            highest, lowest = max(highest, value), min(lowest, value)
+            length, first = 1, value
+        if length == least:
+            size = abs(first)
+            own = size >= rule[6] and (first >= highest - step or first <= lowest + step)
+            reals[5] = 1.0 if own or size >= rule[5] else 0.0
+            start = i + 1 - length
+            reals[1] = _decibels(_power(x, start - context, start))
+            reals[2] = _decibels(_peak_power(x, start - edge, start))
+    ints[0], ints[1], reals[0] = base + hi - length, length, first
+    reals[3], reals[4] = highest, lowest
+    return count
+
+
+def new_state(lengths: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Fresh `ints` and `reals`: nothing is open."""
+    ints = np.zeros(lengths[0], np.int64)
+    ints[0] = -1
+    return ints, np.zeros(lengths[1], np.float64)

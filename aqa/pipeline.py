@@ -1,0 +1,203 @@
+"""The main job on one page: discover, measure, judge, store, report, refresh the index and the trends."""
+
+import dataclasses
+import hashlib
+import json
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from pebble import ProcessPool
+
+from aqa import __version__
+from aqa.decode import open_recording
+from aqa.judge import judge
+from aqa.measures.track import measure
+from aqa.model import InputError, Media, Track
+from aqa.packets import PacketLog, read_log
+from aqa.recordings import MARKER, EventInput, discover
+from aqa.report.pages import report_event, write_index, write_trends
+from aqa.settings import Settings
+from aqa.store import Store
+from aqa.timeline import Input, Measured
+from aqa.trends import trend_rows
+
+log = logging.getLogger("aqa")
+
+Task = Callable[..., Any]
+
+
+@dataclass
+class Options:
+    """Where to write, how to judge, how many workers."""
+
+    data: Path = Path("data")
+    reports: Path = Path("reports")
+    settings: Settings = field(default_factory=Settings)
+    jobs: int = 1
+    force: bool = False
+    progress: Callable[[int, int, str], None] = lambda done, total, event: None  # in bytes
+
+
+@dataclass
+class Outcome:
+    """What a run did."""
+
+    analysed: list[str] = field(default_factory=list)  # event ids
+    unchanged: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)  # one line per input that could not be read, or not whole
+
+
+def analyze(paths: Sequence[Path], options: Options) -> Outcome:
+    """Analyse every event below `paths` that is new or changed."""
+    events = discover(paths, (options.data, options.reports))
+    if not events:
+        names = ", ".join(str(path) for path in paths)
+        raise InputError(f"{names}: no recording and no packet log in it; see `aqa analyze --help` for what is read")
+    outcome, store = Outcome(), Store(options.data)
+    for folder in (options.data, options.reports):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MARKER).touch()
+    todo = [item for event in events if (item := _changed(event, store, options, outcome)) is not None]
+    if todo:
+        _run(todo, store, options, outcome)
+    refresh(store, options.reports)
+    return outcome
+
+
+def refresh(store: Store, reports: Path) -> None:
+    """Write the index over events and the weekly trends again."""
+    write_index(store.events(), reports)
+    write_trends(trend_rows(store), reports)
+
+
+@dataclass
+class _Job:
+    """One event to do: its inputs and what they and the settings hash to."""
+
+    event: EventInput
+    inputs: list[Input]
+    fingerprint: str
+    futures: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def bytes(self) -> int:
+        return sum(item.bytes for item in self.inputs)
+
+
+def _changed(event: EventInput, store: Store, options: Options, outcome: Outcome) -> _Job | None:
+    """The event as a job; None where it can't be analysed, or nothing has changed since it was."""
+    if event.error:
+        outcome.problems.append(event.error)
+        return None
+    inputs = [_input(event.root, path) for path in event.files]
+    text = json.dumps([__version__, options.settings.text(), [dataclasses.astuple(item) for item in inputs]])
+    fingerprint = hashlib.sha256(text.encode()).hexdigest()
+    old = store.event(event.event_id)
+    report = options.reports / event.event_id / "report.html"
+    if old is not None and old.fingerprint == fingerprint and report.is_file() and not options.force:
+        outcome.unchanged.append(event.event_id)
+        outcome.problems += json.loads(old.problems)
+        return None
+    return _Job(event, inputs, fingerprint)
+
+
+def _input(root: Path, path: str) -> Input:
+    try:
+        with (root / path).open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            return Input(path, file.tell(), digest)
+    except OSError:
+        return Input(path, 0, "")  # measuring it will say why
+
+
+def _run(todo: Sequence[_Job], store: Store, options: Options, outcome: Outcome) -> None:
+    """Measure in workers, a few events ahead; judge, store and report each event as soon as it is measured."""
+    total, done = sum(job.bytes for job in todo), 0
+    waiting: deque[_Job] = deque()
+    # spawn, not fork: polars and numba hold threads, and a forked lock never opens
+    pool = ProcessPool(max_workers=options.jobs, context=get_context("spawn"))
+    try:
+        for job in [*todo, None]:
+            while waiting and (job is None or sum(len(item.futures) for item in waiting) >= 2 * options.jobs):
+                ready = waiting.popleft()
+                options.progress(done, total, ready.event.event_id)
+                _finish(ready, store, options, outcome)
+                done += ready.bytes
+            if job is not None:
+                _schedule(job, pool)
+                waiting.append(job)
+        options.progress(total, total, "")
+        pool.close()
+    finally:
+        pool.stop()
+        pool.join()
+
+
+def _schedule(job: _Job, pool: ProcessPool) -> None:
+    codecs = dict(job.event.manifest.codecs)
+    sizes = {item.path: item.bytes for item in job.inputs}
+    for path in job.event.recordings:
+        job.futures[path] = pool.schedule(_recording, (job.event.root / path,), timeout=_patience(sizes.get(path, 0)))
+    for path in job.event.logs:
+        arguments = (job.event.root / path, path, codecs)
+        job.futures[path] = pool.schedule(_packet_log, arguments, timeout=_patience(sizes.get(path, 0)))
+
+
+def _patience(size: int) -> float:
+    """Seconds after which a worker counts as hung: 10 minutes and 20 s per MB, thousands of times what is usual."""
+    return 600 + size / 50_000
+
+
+def _recording(path: Path) -> tuple[Media, list[Track]]:
+    decoder = open_recording(path)
+    tracks = measure(decoder)
+    return decoder.media, tracks
+
+
+def _packet_log(path: Path, name: str, codecs: dict[int, str]) -> PacketLog:
+    return read_log(path, name=name, codecs=codecs)
+
+
+def _finish(job: _Job, store: Store, options: Options, outcome: Outcome) -> None:
+    measured = _collect(job)
+    analysis = judge(measured, options.settings, job.fingerprint)
+    tracks = {path: channels for path, (_, channels) in measured.recordings.items()}
+    report_event(analysis, root=job.event.root, out=options.reports)
+    store.write(analysis, tracks)
+    outcome.analysed.append(analysis.event.event_id)
+    outcome.problems += json.loads(analysis.event.problems)
+
+
+def _collect(job: _Job) -> Measured:
+    """Wait for the event's workers; what fails costs only itself."""
+    recordings: dict[str, tuple[Media, list[Track]]] = {}
+    logs: dict[str, PacketLog] = {}
+    problems: dict[str, str] = {}
+    for path, future in job.futures.items():
+        try:
+            result = future.result()
+        except InputError as error:
+            problems[path] = str(error)
+        except TimeoutError:
+            problems[path] = f"{job.event.root / path}: reading it took too long and was given up"
+        except Exception as error:  # a worker that died, or a fault of ours: say so, and go on with the rest
+            log.debug("worker failed", exc_info=error)
+            problems[path] = f"{job.event.root / path}: could not be analysed ({type(error).__name__}: {error})"
+        if path in problems:
+            if path in job.event.recordings:
+                recordings[path] = (Media(path, error=problems[path]), [])
+            continue
+        if path in job.event.recordings:
+            recordings[path] = result
+            if result[0].error:
+                problems[path] = result[0].error
+        else:
+            logs[path] = result
+            if result.warning:
+                problems[path] = result.warning
+    return Measured(job.event, job.inputs, recordings, logs, problems)

@@ -1,0 +1,194 @@
+"""Rows of the tables `recordings`, `streams`, `seconds` and `events` from what was measured and found."""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from aqa.manifest import Manifest
+from aqa.model import EventRow, Finding, Floats, RecordingRow, SecondRow, StreamRow, Track, utc_ns, utc_text
+from aqa.packets import stream_row, stream_seconds
+from aqa.scores import FORMULA, impairment, seconds_of_recording
+from aqa.settings import Settings
+from aqa.timeline import Clock, Measured
+
+
+def recording_seconds(measured: Measured, findings: list[Finding], clock: Clock) -> list[SecondRow]:
+    """One row per second and recording."""
+    rows = []
+    for path, (_, tracks) in sorted(measured.recordings.items()):
+        here = [item for item in findings if item.recording == path]
+        start = clock.of_recording(path)
+        track = measured.event.track_name(path)
+        rows += seconds_of_recording(path, track, channels=tracks, findings=here, start_s=start)
+    return rows
+
+
+def stream_seconds_rows(measured: Measured, findings: list[Finding], clock: Clock) -> list[SecondRow]:
+    """One row per second and stream."""
+    rows = []
+    for path, log in sorted(measured.logs.items()):
+        base = (clock.zero_ns or 0) - clock.log_shift_ns[path]
+        for stream in log.streams:
+            name = f"0x{stream.ssrc:08x}"
+            stalls = [f for f in findings if f.kind == "stall" and f.log == path and f.stream == name]
+            for row in stream_seconds(stream, base):
+                overlaps = (min(f.end_s, row.second + 1) - max(f.start_s, row.second) for f in stalls)
+                stalled = round(sum(max(part, 0.0) for part in overlaps), 6)
+                who = measured.event.manifest.participant_of(stream.ssrc)
+                rows.append(dataclasses.replace(row, log=path, stream=name, track=who, stalled_s=stalled))
+    return rows
+
+
+def stream_rows(measured: Measured, clock: Clock) -> list[StreamRow]:
+    """One row per stream, on the event's clock."""
+    rows = []
+    for path, log in sorted(measured.logs.items()):
+        table = measured.event.log_table(path)
+        for stream in log.streams:
+            row = stream_row(stream, (clock.zero_ns or 0) - clock.log_shift_ns[path])
+            who = measured.event.manifest.participant_of(stream.ssrc)
+            rows.append(dataclasses.replace(row, log=path, room=table.room, vantage=table.vantage, participant=who))
+    return rows
+
+
+def recording_row(
+    measured: Measured, path: str, findings: Iterable[Finding], seconds: Sequence[SecondRow], clock: Clock
+) -> RecordingRow:
+    """The row of one recording."""
+    media, tracks = measured.recordings[path]
+    table = measured.event.recording_table(path)
+    score = impairment(row for row in seconds if row.recording == path)
+    file = next(item for item in measured.inputs if item.path == path)
+    active = [t.levels.active_speech_dbfs for t in tracks if t.levels.active_speech_dbfs is not None]
+    floors = [t.levels.noise_floor_dbfs for t in tracks if t.levels.noise_floor_dbfs is not None]
+    runs = [t.runs.of("clipped") for t in tracks]
+    known = path in clock.recording_ns
+    return RecordingRow(
+        recording=path,
+        room=table.room,
+        track=measured.event.track_name(path),
+        recorder=table.recorder,
+        sha256=file.sha256,
+        bytes=file.bytes,
+        container=media.container,
+        codec=media.codec,
+        sample_rate_hz=media.sample_rate_hz or None,
+        channels=media.channels or None,
+        duration_s=media.samples / media.sample_rate_hz if media.sample_rate_hz else 0.0,
+        container_duration_s=media.container_duration_s,
+        missing_s=round(sum(hole.end_s - hole.start_s for hole in media.missing), 6),
+        start_s=clock.of_recording(path),
+        start_utc=utc_text(clock.recording_ns[path]) if known else None,
+        start_from=clock.recording_from[path],
+        active_speech_level_dbfs=max(active, default=None),
+        speech_activity_pct=_activity(tracks),
+        noise_floor_dbfs=min(floors, default=None),
+        clipped_samples=int(sum((r.end_sample - r.start_sample).sum() for r in runs)) if tracks else None,
+        findings=sum(f.recording == path and f.cause != "intended" for f in findings),
+        impaired_seconds=score.impaired_seconds if score else None,
+        severely_impaired_seconds=score.severely_impaired_seconds if score else None,
+    )
+
+
+def _activity(tracks: Sequence[Track]) -> float | None:
+    masks = [track.levels.speech for track in tracks if len(track.levels.speech)]
+    return round(100 * max(float(mask.mean()) for mask in masks), 2) if masks else None
+
+
+def loudest(tracks: Sequence[Track]) -> Floats:
+    """The 10 ms peaks of the loudest channel; shape (hops,), NaN = no media."""
+    hops = max(len(track.peak_dbfs) for track in tracks)
+    loudest = np.full(hops, np.nan, np.float32)
+    for track in tracks:
+        loudest[: len(track.peak_dbfs)] = np.fmax(loudest[: len(track.peak_dbfs)], track.peak_dbfs)
+    return loudest
+
+
+def event_row(
+    measured: Measured,
+    settings: Settings,
+    clock: Clock,
+    *,
+    findings: Sequence[Finding],
+    seconds: Sequence[SecondRow],
+    recordings: Sequence[RecordingRow],
+) -> EventRow:
+    """The row of the event; status and verdict are worded by the report."""
+    score = impairment(seconds)
+    manifest = measured.event.manifest
+    faults = [item for item in findings if item.cause != "intended"]
+    named = [row.track for row in recordings if row.track != "mix"]
+    speech = [row.speech_s or 0.0 for row in seconds if row.recording and (not named or row.track in named)]
+    return EventRow(
+        event_id=measured.event.event_id,
+        title=manifest.event.title or measured.event.event_id,
+        start_utc=None if clock.zero_ns is None else utc_text(clock.zero_ns),
+        duration_s=_duration(measured, recordings, clock),
+        status="not_measured",
+        verdict="",
+        recordings=len(recordings),
+        streams=0,
+        findings=len(faults),
+        critical=sum(item.severity == "critical" for item in faults),
+        audio_hours=sum(row.duration_s for row in recordings) / 3600,
+        speaker_hours=sum(speech) / 3600,
+        impaired_seconds=score.impaired_seconds if score else None,
+        severely_impaired_seconds=score.severely_impaired_seconds if score else None,
+        speech_seconds=score.speech_seconds if score else None,
+        formula=FORMULA,
+        fingerprint="",
+        inputs=json.dumps([dataclasses.asdict(item) for item in measured.inputs]),
+        settings=settings.text(),
+        not_measured=json.dumps(_not_measured(measured, settings, clock), ensure_ascii=False),
+        rooms=json.dumps(_rooms(manifest), ensure_ascii=False),
+        problems=json.dumps([text for _, text in sorted(measured.problems.items())], ensure_ascii=False),
+    )
+
+
+def _duration(measured: Measured, recordings: Sequence[RecordingRow], clock: Clock) -> float:
+    """From second 0 to the last known media or packet."""
+    ends = [row.start_s + row.duration_s + row.missing_s for row in recordings]
+    for path, log in measured.logs.items():
+        if log.end_ns is not None:
+            ends.append(clock.second(log.end_ns + clock.log_shift_ns[path]))
+    ends += [clock.second(utc_ns(room.closed)) for room in measured.event.manifest.rooms if room.closed]
+    return round(max(ends, default=0.0), 6)
+
+
+def _rooms(manifest: Manifest) -> list[dict[str, str | None]]:
+    return [
+        {
+            "id": room.id,
+            "opened": utc_text(utc_ns(room.opened)) if room.opened else None,
+            "closed": utc_text(utc_ns(room.closed)) if room.closed else None,
+        }
+        for room in manifest.rooms
+    ]
+
+
+def _not_measured(measured: Measured, settings: Settings, clock: Clock) -> list[dict[str, str]]:
+    """What was not measured, why, and what to bring to measure it."""
+    lines: list[tuple[str, str, str]] = []
+    streams = [stream for log in measured.logs.values() for stream in log.streams]
+    if not any(tracks for _, tracks in measured.recordings.values()):
+        lines.append(("What was heard", "there is no recording that can be read", "a recording of the mix"))
+    if not streams:
+        why = "there is no packet log with RTP in it"
+        lines.append(("Network, server or device as causes", why, "a packet capture of the room's server"))
+    for path in sorted(set(measured.recordings) - set(clock.recording_ns)):
+        if streams:
+            bring = f'start = ... of "{path}" in event.toml'
+            lines.append((f"Causes of faults in {path}", "its start in UTC is not known", bring))
+    for stream in streams:
+        if stream.clock_rate_hz is None:
+            what = f"Jitter and times in ms of stream 0x{stream.ssrc:08x} in {stream.log}"
+            lines.append((what, "its clock rate is not known", f"[codecs] {stream.payload_type} = ... in event.toml"))
+    lines.append(("What listeners' devices played", "there are no stats of a receiver", "getStats or rtcstats dumps"))
+    lines += [(f"{name}, or parts of it", why, "the whole file") for name, why in sorted(measured.problems.items())]
+    used = {*measured.event.recordings, *measured.event.logs, "event.toml"}
+    for name in sorted(set(measured.event.others) - used):
+        lines.append((name, "not a recording or packet log that is known here", "a format listed in README"))
+    lines += [(f"Findings of kind {kind}", "switched off in the settings", "") for kind in sorted(settings.off)]
+    return [{"what": what, "why": why, "bring": bring} for what, why, bring in lines]

@@ -1,0 +1,122 @@
+"""`aqa.toml`: which detectors run with which thresholds; everything optional, unknown keys are errors."""
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+
+from aqa.detector import Detector, registry
+from aqa.manifest import read_toml
+from aqa.model import KINDS
+
+_FORBID = ConfigDict(extra="forbid", frozen=True)
+_ALL_KINDS = [kind for kinds in KINDS.values() for kind in kinds]
+
+
+class Playout(BaseModel):
+    """`[playout]`: the jitter buffer that turns arrivals into what was heard."""
+
+    model_config = _FORBID
+    model: Literal["adaptive", "fixed"] = "adaptive"
+    delay_ms: float = Field(default=60, ge=0, le=10_000)
+
+
+class Objectives(BaseModel):
+    """`[objectives]`: what an event may cost before it is judged bad."""
+
+    model_config = _FORBID
+    impaired_seconds_pct: float = Field(default=0.5, ge=0, le=100)
+
+
+def _known_kind(kind: str) -> str:
+    if kind not in _ALL_KINDS:
+        raise ValueError(f"no kind of finding has this name; the kinds are {', '.join(_ALL_KINDS)}")
+    return kind
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set, checked."""
+
+    off: frozenset[str] = frozenset()
+    detectors: dict[str, Any] = field(default_factory=dict)  # kind -> its settings dataclass
+    playout: Playout = field(default_factory=Playout)
+    objectives: Objectives = field(default_factory=Objectives)
+
+    def active(self) -> list[Detector]:
+        """The detectors that run, in the order of KINDS."""
+        return [item for kind, item in registry().items() if kind not in self.off]
+
+    def of(self, item: Detector) -> Any:
+        """The settings of one detector."""
+        return self.detectors.get(item.kind) or item.settings()
+
+    def as_dict(self) -> dict[str, Any]:
+        """All values in force, defaults included: what reports print and fingerprints hash."""
+        return {
+            "detectors": {
+                "off": sorted(self.off),
+                **{item.kind: dataclasses.asdict(self.of(item)) for item in registry().values()},
+            },
+            "playout": self.playout.model_dump(),
+            "objectives": self.objectives.model_dump(),
+        }
+
+    def overrides(self) -> dict[str, Any]:
+        """Only what differs from the defaults."""
+        return _difference(self.as_dict(), Settings().as_dict())
+
+    def text(self) -> str:
+        """All values in force as canonical JSON."""
+        return json.dumps(self.as_dict(), sort_keys=True)
+
+
+def read_settings(path: Path | None) -> Settings:
+    """The settings in `path`, or in `aqa.toml` of the current folder, or the defaults."""
+    if path is None:
+        path = Path("aqa.toml")
+        if not path.is_file():
+            return Settings()
+    found = read_toml(path, _schema())
+    tables = {kind: getattr(found.detectors, kind) for kind in registry()}
+    return Settings(
+        off=frozenset(found.detectors.off),
+        detectors={kind: registry()[kind].settings(**dict(table)) for kind, table in tables.items()},
+        playout=found.playout,
+        objectives=found.objectives,
+    )
+
+
+@cache
+def _schema() -> type[BaseModel]:
+    """The pydantic model of aqa.toml, with one table per registered detector."""
+    tables: dict[str, Any] = {"off": (list[Annotated[str, AfterValidator(_known_kind)]], [])}
+    for item in registry().values():
+        fields: dict[str, Any] = {f.name: (f.type, f.default) for f in dataclasses.fields(item.settings)}
+        table = create_model(item.kind, __config__=_FORBID, **fields)
+        tables[item.kind] = (table, table())
+    detectors = create_model("detectors", __config__=_FORBID, **tables)
+    return create_model(
+        "settings",
+        __config__=_FORBID,
+        detectors=(detectors, detectors()),
+        playout=(Playout, Playout()),
+        objectives=(Objectives, Objectives()),
+    )
+
+
+def _difference(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    changed: dict[str, Any] = {}
+    for key, value in one.items():
+        base = other.get(key)
+        if isinstance(value, dict) and isinstance(base, dict):
+            below = _difference(value, base)
+            if below:
+                changed[key] = below
+        elif value != base:
+            changed[key] = value
+    return changed

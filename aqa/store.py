@@ -1,0 +1,173 @@
+"""The store: `data/<table>/<event_id>.parquet`, each file whole or absent, the one in `events` written last.
+
+An event is in the store if and only if its file in `events` is there. Every file is sorted and compressed with
+zstd, so that the same input and settings give the same bytes.
+"""
+
+import dataclasses
+import io
+import types
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import polars as pl
+
+from aqa.files import write_bytes
+from aqa.model import (
+    TABLES,
+    Analysis,
+    EventRow,
+    Finding,
+    Floats,
+    InputError,
+    RecordingRow,
+    SecondRow,
+    StreamRow,
+    Track,
+)
+
+Row = TypeVar("Row")
+_DTYPES: dict[Any, Any] = {str: pl.String, int: pl.Int64, float: pl.Float64, bool: pl.Boolean}
+_NARROW: dict[str, dict[str, Any]] = {
+    "series": {"channel": pl.UInt8, "hop": pl.UInt32, "level_dbfs": pl.Float32, "peak_dbfs": pl.Float32},
+    "runs": {"channel": pl.UInt8},
+}  # keeps a track-hour below 5 MB
+
+
+def schema(table: str) -> dict[str, Any]:
+    """Column names and polars types of a table, in the order of its record."""
+    hints = typing.get_type_hints(TABLES[table])
+    return {
+        f.name: _NARROW.get(table, {}).get(f.name) or _dtype(hints[f.name]) for f in dataclasses.fields(TABLES[table])
+    }
+
+
+def _dtype(hint: Any) -> Any:
+    if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union:
+        hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
+    if typing.get_origin(hint) is typing.Literal:
+        hint = str
+    return _DTYPES[hint]
+
+
+def frame(table: str, rows: Iterable[Any]) -> pl.DataFrame:
+    """Rows (records of the table) as a data frame with the table's columns."""
+    columns = [dataclasses.asdict(row) for row in rows]
+    return pl.DataFrame(columns, schema=schema(table), orient="row")
+
+
+class Store:
+    """The tables of all events below one folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def _path(self, table: str, event_id: str) -> Path:
+        return self.root / table / f"{event_id}.parquet"
+
+    def events(self) -> list[EventRow]:
+        """Every event in the store, by start and id."""
+        rows = [
+            row for path in sorted((self.root / "events").glob("*.parquet")) for row in _rows(EventRow, _read(path))
+        ]
+        return sorted(rows, key=lambda row: (row.start_utc or "", row.event_id))
+
+    def event(self, event_id: str) -> EventRow | None:
+        """One event, or None if it is not in the store (or its file can't be read)."""
+        path = self._path("events", event_id)
+        try:
+            return _rows(EventRow, _read(path))[0] if path.is_file() else None
+        except (InputError, IndexError):
+            return None
+
+    def table(self, table: str, event_id: str) -> pl.DataFrame:
+        """One table of one event."""
+        return _read(self._path(table, event_id))
+
+    def analysis(self, event_id: str) -> Analysis:
+        """All of one event that reports need; InputError when it is not in the store."""
+        event = self.event(event_id)
+        if event is None:
+            known = ", ".join(row.event_id for row in self.events()[:10]) or "none"
+            raise InputError(f"{self.root}: no event {event_id!r} in the store; there are: {known}")
+        return Analysis(
+            event=event,
+            recordings=tuple(_rows(RecordingRow, self.table("recordings", event_id))),
+            streams=tuple(_rows(StreamRow, self.table("streams", event_id))),
+            findings=tuple(_rows(Finding, self.table("findings", event_id))),
+            seconds=tuple(_rows(SecondRow, self.table("seconds", event_id))),
+            peaks_dbfs=_peaks(self.table("series", event_id)),
+        )
+
+    def write(self, analysis: Analysis, tracks: Mapping[str, Sequence[Track]]) -> None:
+        """Write every table of an event, the events table last; `tracks` are its channels by recording."""
+        event_id = analysis.event.event_id
+        self._path("events", event_id).unlink(missing_ok=True)  # until all is whole again, it is not in the store
+        tables = {
+            "recordings": frame("recordings", analysis.recordings),
+            "streams": frame("streams", analysis.streams),
+            "findings": frame("findings", analysis.findings),
+            "seconds": frame("seconds", analysis.seconds),
+            "series": _series(tracks),
+            "runs": _runs(tracks),
+            "events": frame("events", [analysis.event]),
+        }
+        for table, content in tables.items():
+            buffer = io.BytesIO()
+            content.write_parquet(buffer, compression="zstd", statistics=False)
+            write_bytes(self._path(table, event_id), buffer.getvalue())
+
+
+def _read(path: Path) -> pl.DataFrame:
+    try:
+        return pl.read_parquet(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InputError(f"{path}: not a readable table ({error}); analyse the event again with --force") from error
+
+
+def _rows(record: type[Row], content: pl.DataFrame) -> list[Row]:
+    names = {f.name for f in dataclasses.fields(record)}  # type: ignore[arg-type]
+    return [record(**{k: v for k, v in row.items() if k in names}) for row in content.iter_rows(named=True)]
+
+
+def _series(tracks: Mapping[str, Sequence[Track]]) -> pl.DataFrame:
+    parts = [
+        pl.DataFrame(
+            {
+                "recording": pl.repeat(recording, len(track.level_dbfs), dtype=pl.String, eager=True),
+                "channel": np.full(len(track.level_dbfs), track.channel, np.uint8),
+                "hop": np.arange(len(track.level_dbfs), dtype=np.uint32),
+                "level_dbfs": pl.Series(track.level_dbfs, nan_to_null=True),
+                "peak_dbfs": pl.Series(track.peak_dbfs, nan_to_null=True),
+            },
+            schema=schema("series"),
+        )
+        for recording, channels in sorted(tracks.items())
+        for track in channels
+    ]
+    return pl.concat(parts) if parts else pl.DataFrame(schema=schema("series"))
+
+
+def _runs(tracks: Mapping[str, Sequence[Track]]) -> pl.DataFrame:
+    parts = []
+    for recording, channels in sorted(tracks.items()):
+        for track in channels:
+            columns = {f.name: getattr(track.runs, f.name) for f in dataclasses.fields(track.runs)}
+            same = {
+                "recording": [recording] * len(track.runs.kind),
+                "channel": [track.channel] * len(track.runs.kind),
+            }
+            part = pl.DataFrame({**same, **columns}).cast(dict(schema("runs")), strict=True)  # type: ignore[arg-type]
+            parts.append(part.select(list(schema("runs"))).sort("start_sample", "end_sample", "kind"))
+    return pl.concat(parts) if parts else pl.DataFrame(schema=schema("runs"))
+
+
+def _peaks(series: pl.DataFrame) -> dict[str, Floats]:
+    loudest = series.group_by("recording", "hop").agg(pl.col("peak_dbfs").max()).sort("recording", "hop")
+    return {
+        str(name[0]): part["peak_dbfs"].fill_null(np.nan).to_numpy().astype(np.float32)
+        for name, part in sorted(loudest.partition_by("recording", as_dict=True).items())
+    }

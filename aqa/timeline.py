@@ -1,0 +1,67 @@
+"""One clock per event: where its second 0 is, and where each recording and packet log begins on it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aqa.model import Media, Track, utc_ns, utc_text
+from aqa.packets import PacketLog
+from aqa.recordings import EventInput
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input file of an event."""
+
+    path: str  # inside the event
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """All that the measuring of one event gave."""
+
+    event: EventInput
+    inputs: Sequence[Input]
+    recordings: Mapping[str, tuple[Media, Sequence[Track]]]
+    logs: Mapping[str, PacketLog]
+    problems: Mapping[str, str] = field(default_factory=dict)  # input -> why it could not be read, or not whole
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where second 0 of the event is, and where each recording and log begins on it."""
+
+    zero_ns: int | None  # UTC of second 0; None: no clock known
+    recording_ns: Mapping[str, int]  # UTC of sample 0, where known
+    recording_from: Mapping[str, str]
+    log_shift_ns: Mapping[str, int]  # clock_offset_s of each log
+
+    @classmethod
+    def of(cls, measured: Measured) -> "Clock":
+        """Second 0 is the earliest room opening, recording or packet with a known UTC."""
+        starts, came_from = {}, {}
+        for path, (media, _) in measured.recordings.items():
+            table = measured.event.recording_table(path)
+            came_from[path] = "settings" if table.start else "metadata" if media.start_ns is not None else "unknown"
+            if table.start is not None:
+                starts[path] = utc_ns(table.start)
+            elif media.start_ns is not None:
+                starts[path] = media.start_ns
+        shifts = {path: round(measured.event.log_table(path).clock_offset_s * 1e9) for path in measured.logs}
+        known = [utc_ns(room.opened) for room in measured.event.manifest.rooms if room.opened]
+        known += starts.values()
+        known += [log.start_ns + shifts[path] for path, log in measured.logs.items() if log.start_ns is not None]
+        return cls(min(known, default=None), starts, came_from, shifts)
+
+    def second(self, utc: int) -> float:
+        """Event second of a UTC time."""
+        return (utc - (self.zero_ns or 0)) / 1e9
+
+    def of_recording(self, path: str) -> float:
+        """Event second of sample 0 (0 where its start is not known)."""
+        return self.second(self.recording_ns[path]) if path in self.recording_ns else 0.0
+
+    def text(self, second: float) -> str | None:
+        """UTC of an event second, where the event has a clock."""
+        return None if self.zero_ns is None else utc_text(self.zero_ns + round(second * 1e9))

@@ -1,0 +1,97 @@
+"""What is true of every detector, whatever it looks for: laws that run over the registry."""
+
+import dataclasses
+from itertools import pairwise
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aqa.detector import HEADINGS, registry
+from aqa.measures.track import measure
+from aqa.model import KINDS, Block, Track
+
+AUDIO = [item for item in registry().values() if item.subject is Track]
+RATE = 16_000
+LSB = 2.0**-15
+
+
+def sound(seed=0, seconds=9):
+    """Bursts of speech-like noise with faults of every kind that is looked for in sound."""
+    random = np.random.default_rng(seed)
+    n = seconds * RATE
+    envelope = np.repeat(random.uniform(0.2, 1.0, seconds * 5), RATE // 5)
+    x = random.normal(0, 0.05, n) * envelope
+    x[2 * RATE : 2 * RATE + 800] = 0.0  # 50 ms hard hole
+    x[3 * RATE : 3 * RATE + 3200] *= 8.0  # clipped below
+    x[int(4.5 * RATE) : int(7.2 * RATE)] *= 0.0005  # 2.7 s of silence
+    x = np.round(np.clip(x, -0.999, 0.999) / LSB) * LSB
+    x[3 * RATE : 3 * RATE + 3200] = np.clip(x[3 * RATE : 3 * RATE + 3200] * 3, -0.999, 0.999)
+    return x.astype(np.float32)
+
+
+def tracks(samples, cuts=()):
+    """Measure channels x samples, handed over in blocks cut at `cuts`."""
+    samples = np.atleast_2d(samples)
+    edges = [0, *sorted(cuts), samples.shape[1]]
+    blocks = [Block(a, np.ascontiguousarray(samples[:, a:b])) for a, b in pairwise(edges) if b > a]
+    return measure(SimpleNamespace(sample_rate_hz=RATE, channels=len(samples), lsb=LSB, blocks=lambda: iter(blocks)))
+
+
+def plain(findings):
+    return [(f.kind, f.channel, round(f.start_s, 9), round(f.end_s, 9), f.severity) for f in findings]
+
+
+@pytest.mark.parametrize("item", AUDIO, ids=lambda item: item.kind)
+class TestOfEveryAudioDetector:
+    def test_finds_something_in_the_test_sound_or_is_quiet_for_a_reason(self, item):
+        if item.kind in ("dropout", "silence", "clipping"):
+            assert item(tracks(sound())[0])
+
+    @given(cuts=st.lists(st.integers(0, 9 * RATE), max_size=6), seed=st.integers(0, 3))
+    @settings(max_examples=15, deadline=None)
+    def test_cutting_into_blocks_changes_nothing(self, item, cuts, seed):
+        x = sound(seed)
+        assert plain(item(tracks(x, cuts)[0])) == plain(item(tracks(x)[0]))
+
+    def test_findings_are_ordered_and_inside_the_recording(self, item):
+        found = item(tracks(sound())[0])
+        assert all(0 <= f.start_s < f.end_s <= 9 for f in found)
+        assert [f.start_s for f in found] == sorted(f.start_s for f in found)
+        assert all(0 <= f.confidence <= 1 for f in found)
+
+    def test_empty_input_gives_none(self, item):
+        assert item(tracks(np.zeros((1, 0), np.float32))[0]) == []
+        assert item(tracks(np.zeros((1, 1), np.float32))[0]) == []
+
+    def test_leading_silence_shifts_findings_by_its_length(self, item):
+        x = sound()
+        later = item(tracks(np.concatenate([np.zeros(2 * RATE, np.float32), x]))[0])
+        shifted = [dataclasses.replace(f, start_s=f.start_s - 2, end_s=f.end_s - 2) for f in later]
+        assert plain(shifted) == plain(item(tracks(x)[0]))
+
+    def test_swapping_channels_swaps_findings(self, item):
+        both = np.stack([sound(0), sound(1)])
+        here, there = tracks(both), tracks(both[::-1])
+        for channel in (0, 1):
+            swapped = [dataclasses.replace(f, channel=channel) for f in item(there[1 - channel])]
+            assert plain(swapped) == plain(item(here[channel]))
+
+
+@pytest.mark.parametrize("item", registry().values(), ids=lambda item: item.kind)
+class TestOfEveryDetector:
+    def test_its_documentation_has_its_headings_in_order(self, item):
+        places = [item.doc.find(f"\n{heading}\n{'-' * len(heading)}\n") for heading in HEADINGS]
+        assert all(place > 0 for place in places), dict(zip(HEADINGS, places, strict=True))
+        assert places == sorted(places)
+        assert all(item.section(heading) for heading in HEADINGS)
+
+    def test_its_kind_is_one_of_the_interface(self, item):
+        assert item.kind in KINDS[item.source]
+
+    def test_its_settings_have_units_and_meanings(self, item):
+        for field in dataclasses.fields(item.settings):
+            assert field.metadata["meaning"], field.name
+            assert field.default is not dataclasses.MISSING

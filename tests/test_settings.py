@@ -1,0 +1,66 @@
+import pytest
+
+from aqa.model import InputError
+from aqa.settings import Settings, read_settings
+
+
+def read(tmp_path, text):
+    path = tmp_path / "aqa.toml"
+    path.write_text(text)
+    return read_settings(path)
+
+
+def test_the_example_of_the_interface(tmp_path):
+    found = read(
+        tmp_path,
+        """
+        [detectors]
+        off = ["hum"]
+        [detectors.silence]
+        min_duration_s = 3.0
+        [playout]
+        model = "fixed"
+        delay_ms = 60
+        """,
+    )
+    assert found.off == {"hum"}
+    assert found.detectors["silence"].min_duration_s == 3.0
+    assert found.overrides() == {
+        "detectors": {"off": ["hum"], "silence": {"min_duration_s": 3.0}},
+        "playout": {"model": "fixed"},
+    }
+
+
+def test_off_switches_a_detector_off(tmp_path):
+    assert "silence" not in [d.kind for d in read(tmp_path, '[detectors]\noff = ["silence"]').active()]
+
+
+def test_no_file_is_all_defaults(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert read_settings(None) == Settings()
+    assert Settings().overrides() == {}
+
+
+def test_the_defaults_written_out_are_the_defaults(tmp_path):
+    assert read(tmp_path, "").text() == Settings().text()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("[detectors.silnce]", "silnce"),
+        ("[detectors.silence]\nmin_s = 1", "min_s"),
+        ('[detectors.silence]\nmin_duration_s = "long"', "min_duration_s"),
+        ('[detectors]\noff = ["humm"]', "humm"),
+        ('[playout]\nmodel = "clever"', "playout.model"),
+        ("[playout]\ndelay_ms = -1", "playout.delay_ms"),
+    ],
+)
+def test_mistakes_name_the_key(tmp_path, text, named):
+    with pytest.raises(InputError, match=named):
+        read(tmp_path, text)
+
+
+def test_a_settings_file_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match=r"none\.toml: can't be read"):
+        read_settings(tmp_path / "none.toml")
