@@ -69,9 +69,7 @@ def read_log(path: Path, *, name: str, codecs: Mapping[int, str]) -> PacketLog:
     try:
         head = chunks.head(path)
         if not head:
-            raise InputError(
-                f"{name}: byte 0: the file is empty or not readable as gzip; fetch or record it again"
-            )
+            raise InputError(f"{name}: byte 0: the file is empty or not readable as gzip; fetch or record it again")
         module = _format_of(head, name)
         if module is None:
             known = ", ".join(_short(module) for module in _formats())
@@ -207,9 +205,7 @@ def stream_seconds(stream: Stream, base_ns: int) -> list[SecondRow]:
     """Per second since `base_ns`: packets, expected, lost and the largest relative delay; second by second."""
     at = np.floor_divide(stream.arrival_ns - base_ns, 1_000_000_000)
     runs = loss.loss_runs(stream)
-    lost_at = np.floor(
-        np.repeat(runs.start_s, runs.count) + _inside(runs) + (stream.log_start_ns - base_ns) * 1e-9
-    )
+    lost_at = np.floor(np.repeat(runs.start_s, runs.count) + _inside(runs) + (stream.log_start_ns - base_ns) * 1e-9)
     low, high = int(at.min()), int(at.max())
     size = min(high - low + 1, MAX_SECONDS)
     kept = at - low < size

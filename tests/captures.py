@@ -127,6 +127,4 @@ def talk(
 ) -> list[Packet]:
     """A faultless stream: one packet every `frame_ms`."""
     step = round(hz * frame_ms / 1000)
-    return [
-        Packet(i * frame_ms / 1000, first + i, 1000 + i * step, payload_type, i == 0, ssrc) for i in range(count)
-    ]
+    return [Packet(i * frame_ms / 1000, first + i, 1000 + i * step, payload_type, i == 0, ssrc) for i in range(count)]

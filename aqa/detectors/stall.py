@@ -117,9 +117,7 @@ def _measure(stream: Stream, media: Doubles, top: np.ndarray, frame_s: float, at
 def _caught_up_s(stream: Stream, media: Doubles, pause: _Pause, within_s: float) -> float:
     """How much of the delay that the pause brought was gone soon after, seconds."""
     at = pause.at
-    after = slice(
-        at, int(at + np.searchsorted(stream.arrival_ns[at:], stream.arrival_ns[at] + int(within_s * 1e9)))
-    )
+    after = slice(at, int(at + np.searchsorted(stream.arrival_ns[at:], stream.arrival_ns[at] + int(within_s * 1e9))))
     same = stream.stretch[after] == stream.stretch[at]
     gained = (stream.arrival_ns[after] - stream.arrival_ns[at]) * 1e-9 - (media[after] - media[at])
     return max(0.0, -float(np.nanmin(gained[same], initial=0.0)))

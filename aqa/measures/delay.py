@@ -18,9 +18,7 @@ def media_s(stream: Stream) -> Doubles:
     """Media time of each packet in seconds, from an arbitrary zero per stretch; NaN where the clock is unknown."""
     hz = np.array([np.nan if rate is None else float(rate) for rate in stream.stretch_clock_hz])
     starts = np.flatnonzero(np.diff(stream.stretch, prepend=-1))
-    return np.asarray(
-        (stream.timestamp - stream.timestamp[starts][stream.stretch]) / hz[stream.stretch], np.float64
-    )
+    return np.asarray((stream.timestamp - stream.timestamp[starts][stream.stretch]) / hz[stream.stretch], np.float64)
 
 
 @njit("void(int64[::1], float64[::1], int32[::1], boolean[::1], boolean[::1], float64[::1])", cache=True)

@@ -58,9 +58,7 @@ def test_a_lost_packet_lies_where_its_media_is() -> None:
 
 
 def test_jitter_of_the_neighbour_does_not_move_it() -> None:
-    packets = [
-        Packet(p.arrival_s + (0.015 if p.sequence == 29 else 0), p.sequence, p.timestamp) for p in talk(100)
-    ]
+    packets = [Packet(p.arrival_s + (0.015 if p.sequence == 29 else 0), p.sequence, p.timestamp) for p in talk(100)]
     runs = loss.loss_runs(stream([p for p in packets if p.sequence != 30]))
     assert runs.start_s[0] == pytest.approx(0.6, abs=1e-6)
 
@@ -94,9 +92,7 @@ def test_bursts_agree_with_their_naive_twin(middle: list[bool], first: int) -> N
     found = stream(packets)
     runs = loss.loss_runs(found)
     groups = [g for g in loss.burst_groups(runs) if runs.count[g].sum() > 1]
-    spans = [
-        (int(runs.first[g][0]) - first, int(runs.first[g][-1] + runs.count[g][-1]) - 1 - first) for g in groups
-    ]
+    spans = [(int(runs.first[g][0]) - first, int(runs.first[g][-1] + runs.count[g][-1]) - 1 - first) for g in groups]
     assert spans == naive.bursts(received)
     assert int(runs.count.sum()) == rtp.counts(found)[1] == received.count(False)
 
