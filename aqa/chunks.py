@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,14 +24,21 @@ class DamagedError(Exception):
 def head(path: Path, size: int = 512) -> bytes:
     """The first bytes of a file, uncompressed; empty when its compression is damaged from the start."""
     with _opened(path) as (stream, _):
-        try:
-            return stream.read(size)
-        except (EOFError, OSError, zlib.error):
-            return b""
+        return bytes(_read(stream, size)[0])
+
+
+def unpacked(start: bytes) -> bytes:
+    """The first bytes of a file as they are when uncompressed."""
+    if start[:2] != _GZIP:
+        return start
+    try:
+        return zlib.decompressobj(wbits=31).decompress(start, 512)
+    except zlib.error:
+        return b""
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+def _opened(path: Path) -> Iterator[tuple[Any, int]]:
     """The file's uncompressed bytes, and how many there may be."""
     with path.open("rb") as raw:
         packed = raw.read(2) == _GZIP
@@ -39,7 +46,7 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
         raw.seek(0)
         if packed:
             with gzip.GzipFile(fileobj=raw) as stream:
-                yield cast(BinaryIO, stream), _FREE_BYTES + _MAX_RATIO * size
+                yield stream, _FREE_BYTES + _MAX_RATIO * size
         else:
             yield raw, size
 
@@ -80,11 +87,14 @@ def pieces(path: Path, *, chunk_bytes: int = CHUNK_BYTES, longest: int = 16 << 2
                 )
 
 
-def _read(stream: BinaryIO, size: int) -> tuple[NDArray[np.uint8], str]:
-    """Up to `size` bytes, and what went wrong after them ('' if nothing)."""
+def _read(stream: Any, size: int) -> tuple[NDArray[np.uint8], str]:
+    """Up to `size` bytes, and what went wrong after them ('' if nothing).
+
+    By `read1`: a plain `read` of a cut gzip file raises and keeps what it had already got.
+    """
     got = bytearray()
     try:
-        while len(got) < size and (part := stream.read(min(size - len(got), 1 << 20))):
+        while len(got) < size and (part := stream.read1(min(size - len(got), 1 << 20))):
             got += part
     except (EOFError, OSError, zlib.error) as error:
         return np.frombuffer(bytes(got), np.uint8), f"the compression is damaged ({error})"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from aqa.frames import Columns, Table
 from aqa.measures import delay, loss, rtp
 from aqa.model import InputError, SecondRow, Stream, StreamRow
 
-MAX_SECONDS = 400_000  # rows for one stream: over four days; a clock that lies must not fill the store
+MAX_SECONDS = 100_000  # rows for one stream: over a day; a clock that lies must not fill the store
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ def _short(module: ModuleType) -> str:
 
 
 def is_packet_log(head: bytes) -> bool:
-    """Whether a file with these first (uncompressed: `aqa.chunks.head`) bytes is a packet log."""
-    return _format_of(head) is not None
+    """Whether a file with these first bytes, plain or gzip, is a packet log. A few hundred bytes are enough."""
+    return _format_of(chunks.unpacked(head)) is not None
 
 
 def read_log(path: Path, *, name: str, codecs: Mapping[int, str]) -> PacketLog:
@@ -176,7 +177,7 @@ def _clock_rates(stream: Stream) -> str:
     return ", ".join(text for i, text in enumerate(texts) if i == 0 or text != texts[i - 1])
 
 
-def _timing(stream: Stream) -> dict[str, float]:
+def _timing(stream: Stream) -> dict[str, Any]:
     jitter = delay.jitter_ms(stream)
     jitter = jitter[np.isfinite(jitter)]
     late = delay.relative_delay_ms(stream)
@@ -185,12 +186,16 @@ def _timing(stream: Stream) -> dict[str, float]:
         return {}
     p50, p95, p99 = np.percentile(late, (50, 95, 99)).tolist()
     return {
-        "jitter_ms": float(jitter[-1]), "jitter_mean_ms": float(jitter.mean()), "jitter_max_ms": float(jitter.max()),
-        "pdv_p50_ms": p50, "pdv_p95_ms": p95, "pdv_p99_ms": p99,
-    }  # fmt: skip
+        "jitter_ms": float(jitter[-1]),
+        "jitter_mean_ms": float(jitter.mean()),
+        "jitter_max_ms": float(jitter.max()),
+        "pdv_p50_ms": p50,
+        "pdv_p95_ms": p95,
+        "pdv_p99_ms": p99,
+    }
 
 
-def _structure(stream: Stream, expected: int) -> dict[str, float | int | None]:
+def _structure(stream: Stream, expected: int) -> dict[str, Any]:
     found = dataclasses.asdict(loss.structure(stream, loss.loss_runs(stream), expected))
     renamed = {"bursts": "loss_bursts", "run_max": "loss_run_max"}
     return {renamed.get(key, key): value for key, value in found.items()}

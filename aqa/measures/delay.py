@@ -4,7 +4,7 @@ All of it needs the RTP clock rate. Where a stretch's rate is unknown the values
 """
 
 import numpy as np
-from numba import boolean, float64, int32, int64, njit, types
+from numba import njit
 from numpy.typing import NDArray
 
 from aqa.model import Doubles, Stream
@@ -12,10 +12,6 @@ from aqa.model import Doubles, Stream
 WINDOW_S = 2.0  # NetEq's history for relative arrival delay (decision_logic.cc, kPacketHistorySizeMs)
 MAX_MARKER_SHARE = 0.2
 MIN_SKEW_SPAN_S = 10.0  # over less, 1 ms of jitter alone reads as 100 ppm
-
-_I64 = types.Array(int64, 1, "C")
-_F64 = types.Array(float64, 1, "C")
-_FLAGS = types.Array(boolean, 1, "C")
 
 
 def media_s(stream: Stream) -> Doubles:
@@ -25,8 +21,8 @@ def media_s(stream: Stream) -> Doubles:
     return np.asarray((stream.timestamp - stream.timestamp[starts][stream.stretch]) / hz[stream.stretch], np.float64)
 
 
-@njit(types.void(_I64, _F64, types.Array(int32, 1, "C"), _FLAGS, _FLAGS, _F64), cache=True)
-def _jitter_kernel(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+@njit("void(int64[::1], float64[::1], int32[::1], boolean[::1], boolean[::1], float64[::1])", cache=True)
+def _jitter_kernel(  # type: ignore[no-untyped-def]
     arrival_ns, media, stretch, judged, passed_over, out
 ):
     jitter, last = 0.0, -1
@@ -47,9 +43,10 @@ def _jitter_kernel(  # type: ignore[no-untyped-def]  # pragma: no cover - compil
 def jitter_ms(stream: Stream, *, talkspurts: bool = True) -> Doubles:
     """RFC 3550 6.4.1 interarrival jitter after each packet, in arrival order, in ms.
 
-    It starts from 0 in each stretch, whose first packet has none yet (NaN). NaN, and no part in it, for duplicates (they are no news of the network's
-    delay), telephone events (their timestamp stands still: RFC 4733 2.2) and where the clock is unknown. With `talkspurts=False` the step into a
-    talkspurt (marker bit, RFC 3551 4.1) adds nothing: senders are free with time over a pause.
+    It starts from 0 in each stretch, whose first packet has none yet (NaN). NaN, and no part in it, for
+    duplicates (no news of the network's delay), telephone events (their timestamp stands still: RFC 4733 2.2) and
+    where the clock is unknown. With `talkspurts=False` the step into a talkspurt (marker bit, RFC 3551 4.1) adds
+    nothing: senders are free with time over a pause.
     """
     media = media_s(stream)
     # a video stream marks most frames' ends: there the bit says nothing of pauses
@@ -60,8 +57,8 @@ def jitter_ms(stream: Stream, *, talkspurts: bool = True) -> Doubles:
     return out
 
 
-@njit(types.void(_F64, _F64, types.Array(int32, 1, "C"), float64, _F64, _I64), cache=True)
-def _delay_kernel(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+@njit("void(float64[::1], float64[::1], int32[::1], float64, float64[::1], int64[::1])", cache=True)
+def _delay_kernel(  # type: ignore[no-untyped-def]
     arrival_s, media, stretch, window_s, out, queue
 ):
     """Moving minimum by a queue of rising values: each packet enters and leaves once."""
@@ -101,8 +98,8 @@ def pauses_ms(stream: Stream) -> Doubles:
     return np.asarray(np.diff(stream.arrival_ns, prepend=stream.arrival_ns[:1]) * 1e-6, np.float64)
 
 
-@njit(int64(_F64, _F64, _I64), cache=True)
-def _hull_kernel(x, y, hull):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+@njit("int64(float64[::1], float64[::1], int64[::1])", cache=True)
+def _hull_kernel(x, y, hull):  # type: ignore[no-untyped-def]
     """Lower convex hull (Andrew's monotone chain) of points ordered by x: indices into `hull`, their number."""
     n = 0
     for i in range(len(x)):

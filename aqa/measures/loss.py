@@ -4,6 +4,7 @@
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +97,7 @@ def burst_groups(runs: LossRuns) -> list[slice]:
     good = runs.first[1:] - (runs.first[:-1] + runs.count[:-1])
     cuts = np.flatnonzero(good >= GMIN) + 1
     edges = [0, *cuts.tolist(), len(runs.first)]
-    return [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(a, b) for a, b in pairwise(edges)]
 
 
 def structure(stream: Stream, runs: LossRuns, expected: int) -> Structure:

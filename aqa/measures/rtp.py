@@ -1,26 +1,21 @@
-"""RTP packets of one SSRC made into a stream: numbers extended, stretches told apart, the clock rate found.
+"""RTP packets of one SSRC made into a stream and counted; RTP told from what only looks like it.
 
-Extended sequence numbers follow RFC 3550 A.1. A stretch is what one clock and one count of time span: a new one
-begins at a reset of sequence or timestamp and where the clock changes; telephone events and comfort noise do not
-begin one.
+Words: a stretch is what one clock and one count of time span; it ends at a reset of sequence or timestamp and
+where the clock changes (`measures/sequence.py`). Counts are as INTERFACE.md states them: `expected` is the span of
+extended sequence numbers, summed over resets; `lost` is expected less the unique ones received.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numba import boolean, int32, int64, njit, types, uint16
 from numpy.typing import NDArray
 
 from aqa.measures.clock import FASTEST_HZ, STATIC, infer_clock, named_clock
+from aqa.measures.sequence import extend, stretches, unwrap_time
 from aqa.model import Flags, Ints, Stream
 
-MAX_DROPOUT = 3000  # RFC 3550 A.1: a larger step forward is a restart, if the next packets confirm it
-MAX_MISORDER = 100  # RFC 3550 A.1: a larger step backward likewise
-MAX_TIME_JUMP_S = 10.0  # libwebrtc's alert: capture time that jumps this far beyond elapsed time (alerts.cc)
-MAX_TIME_BACK_S = 1.0  # in-order packets may step back in time a little (B frames), not this far
-_I64 = types.Array(int64, 1, "C")
-_FLAGS = types.Array(boolean, 1, "C")
+MIN_PACKETS = 5  # fewer do not tell RTP from chance
 
 
 @dataclass(frozen=True)
@@ -37,105 +32,6 @@ class Arrivals:
     def where(self, keep: Flags) -> "Arrivals":
         """The packets that `keep` marks."""
         return Arrivals(*(getattr(self, name)[keep] for name in self.__dataclass_fields__))
-
-
-@njit(int64(int64, int64), cache=True)
-def _step(new: int, old: int) -> int:  # pragma: no cover - compiled
-    """Signed distance of two 16-bit sequence numbers."""
-    return ((new - old + 32768) & 65535) - 32768
-
-
-@njit(boolean(types.Array(uint16, 1, "C"), int64), cache=True)
-def _confirmed(sequence: NDArray[np.uint16], i: int) -> bool:  # pragma: no cover - compiled
-    """Whether a jump to `sequence[i]` is a restart: of the next four packets two or more (or all) go on from it."""
-    following = min(4, len(sequence) - 1 - i)
-    near = 0
-    for j in range(i + 1, i + 1 + following):
-        if -MAX_MISORDER <= _step(sequence[j], sequence[i]) < MAX_DROPOUT:
-            near += 1
-    return following > 0 and near >= min(2, following)
-
-
-@njit(types.void(types.Array(uint16, 1, "C"), _I64, types.Array(int32, 1, "C")), cache=True)
-def _extend_kernel(
-    sequence: NDArray[np.uint16], extended: Ints, segment: NDArray[np.int32]
-) -> None:  # pragma: no cover - compiled
-    """Extended sequence numbers, and the segment between restarts; -1 for a packet out of place."""
-    top = int64(sequence[0])
-    extended[0] = top
-    segment[0] = 0
-    now = int32(0)
-    for i in range(1, len(sequence)):
-        step = _step(sequence[i], top)
-        if not -MAX_MISORDER <= step < MAX_DROPOUT:
-            if _confirmed(sequence, i):
-                top = ((top >> 16) + 1 << 16) + sequence[i]
-                now += int32(1)
-                step = 0
-            elif not -MAX_DROPOUT < step < 0:
-                extended[i] = top
-                segment[i] = -1
-                continue
-        extended[i] = top + step
-        segment[i] = now
-        top = max(top, top + step)
-
-
-def extend(sequence: NDArray[np.uint16]) -> tuple[Ints, NDArray[np.int32]]:
-    """Extended sequence numbers and segment (-1: out of place) of each packet, by RFC 3550 A.1 with look-ahead."""
-    extended = np.empty(len(sequence), np.int64)
-    segment = np.empty(len(sequence), np.int32)
-    if len(sequence):
-        _extend_kernel(np.ascontiguousarray(sequence), extended, segment)
-    return extended, segment
-
-
-def unwrap_time(timestamp: NDArray[np.uint32]) -> Ints:
-    """RTP timestamps without wrap: each is taken as the closest to the one before (RFC 3550 5.1: modulo 2^32)."""
-    steps = np.diff(timestamp).view(np.int32).astype(np.int64)
-    return np.concatenate((timestamp[:1].astype(np.int64), steps)).cumsum()
-
-
-@njit(types.void(_I64, _I64, _I64, types.Array(int32, 1, "C"), _I64, types.Array(int32, 1, "C")), cache=True)
-def _stretch_kernel(  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    arrival_ns, extended, timestamp, segment, clock, stretch
-):
-    """Index of the stretch of each packet; `clock` is Hz, 0 unknown, -1 telephone event.
-
-    Media that comes `MAX_TIME_JUMP_S` earlier than the least delayed packet before allows is of a new count;
-    media that comes late is a stall, and catching up after one is no jump.
-    """
-    now = int32(0)
-    delay, least = 0.0, 0.0
-    last = -1  # the newest packet of media
-    top = extended[0]
-    for i in range(len(extended)):
-        ahead = last < 0 or extended[i] > top
-        top = max(top, extended[i])
-        if i and segment[i] != segment[i - 1]:
-            now += int32(1)
-            last = -1
-            delay, least = 0.0, 0.0
-        elif ahead and last >= 0 and clock[i] >= 0:
-            hz = clock[i] if clock[i] > 0 else int64(FASTEST_HZ)
-            advance = (timestamp[i] - timestamp[last]) / hz
-            elapsed = max((arrival_ns[i] - arrival_ns[last]) * 1e-9, 0.0)
-            delay += elapsed - advance
-            if clock[i] != clock[last] or advance < -MAX_TIME_BACK_S or delay < least - MAX_TIME_JUMP_S:
-                now += int32(1)
-                delay, least = 0.0, 0.0
-            least = min(least, delay)
-        if clock[i] >= 0 and ahead:
-            last = i
-        stretch[i] = now
-
-
-def stretches(arrival_ns: Ints, extended: Ints, timestamp: Ints, segment: NDArray[np.int32], clock: Ints) -> Ints:
-    """Index of the stretch of each packet, from 0; `clock` per packet in Hz, 0 unknown, -1 telephone event."""
-    out = np.zeros(len(extended), np.int32)
-    if len(out):
-        _stretch_kernel(arrival_ns, extended, timestamp, segment, clock, out)
-    return out  # type: ignore[return-value]
 
 
 def telephone_events(packets: Arrivals, codecs: Mapping[int, str]) -> Flags:
@@ -181,9 +77,6 @@ def looks_like_rtp(packets: Arrivals) -> bool:
     return bool(np.mean(fine) >= 0.8) if len(steps) >= 10 else bool((fine & strict).all())
 
 
-MIN_PACKETS = 5
-
-
 @dataclass(frozen=True)
 class Place:
     """Where a stream comes from: its log, flow and SSRC."""
@@ -215,7 +108,7 @@ def make_stream(place: Place, packets: Arrivals, codecs: Mapping[int, str]) -> S
     return Stream(
         place.log, place.ssrc, place.src, place.dst, int(np.bincount(packets.payload_types).argmax()), codec,
         clocks[-1], _origin(media, codecs, clocks[-1]), place.log_start_ns, packets.arrival_ns, extended,
-        timestamp, packets.payload_types, packets.marker, packets.payload_bytes.astype(np.int64), stretch,  # type: ignore[arg-type]
+        timestamp, packets.payload_types, packets.marker, packets.payload_bytes.astype(np.int64), stretch,
         clocks, resets, duplicates(extended), events,
     )  # fmt: skip
 

@@ -1,0 +1,197 @@
+"""Frames: every link layer and header by hand, dpkt as an independent reader, and nothing read out of bounds."""
+
+import os
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import naive
+import numpy as np
+import pytest
+from captures import START_NS, Packet, ethernet, frame, frames, ipv4, ipv6, pcap, rtp, talk, udp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aqa.formats import pcap as pcap_format
+from aqa.frames import NEVER, Records, Table
+
+PACKET = Packet(0.0, 7, 1600, 96, True, 0xDEADBEEF, bytes(20))
+
+
+def parse(*items: bytes, link: int = 1, wire: int | None = None, time_ns: int = START_NS) -> Table:
+    buffer = np.frombuffer(b"".join(items), np.uint8).copy()
+    sizes = np.array([len(item) for item in items], np.int64)
+    n = len(items)
+    wires = sizes if wire is None else np.full(n, wire, np.int64)
+    table = Table()
+    table.add(
+        Records(buffer, np.cumsum(sizes) - sizes, sizes, wires, np.full(n, link), np.full(n, time_ns, np.int64))
+    )
+    return table
+
+
+def only(table: Table) -> tuple[int, int, int, bool, int]:
+    columns = table.columns()
+    assert len(columns.key) == 1, table.skipped()
+    return (
+        int(columns.sequence[0]), int(columns.timestamp[0]), int(columns.payload_type[0]), bool(columns.marker[0]),
+        int(columns.payload_bytes[0]),
+    )  # fmt: skip
+
+
+IP = ipv4(udp(rtp(PACKET)))
+SIX = ipv6(udp(rtp(PACKET)))
+FRAMES = {
+    "ethernet": (1, ethernet(IP)),
+    "vlan": (1, ethernet(IP, vlans=[0x8100])),
+    "qinq": (1, ethernet(IP, vlans=[0x88A8, 0x8100])),
+    "ethernet padding": (1, ethernet(IP) + bytes(9)),
+    "raw": (101, IP),
+    "raw 228": (228, IP),
+    "null": (0, struct.pack("<I", 2) + IP),
+    "loop": (108, struct.pack(">I", 24) + SIX),
+    "cooked": (113, bytes(14) + b"\x08\x00" + IP),
+    "cooked 2": (276, b"\x86\xdd" + bytes(18) + SIX),
+    "ipv4 options": (101, ipv4(udp(rtp(PACKET)), options=bytes(8))),
+    "ip in ip": (101, ipv4(IP, protocol=4)),
+    "ipv6 in ipv4": (101, ipv4(SIX, protocol=41)),
+    "hop by hop and destination": (
+        229,
+        ipv6(b"\x3c\x00" + bytes(6) + b"\x11\x01" + bytes(14) + udp(rtp(PACKET)), following=0),
+    ),
+    "ipv6 authentication": (229, ipv6(b"\x11\x04" + bytes(22) + udp(rtp(PACKET)), following=51)),
+    "ipv6 whole in a fragment header": (229, ipv6(b"\x11\x00" + bytes(6) + udp(rtp(PACKET)), following=44)),
+    "csrc, extension, padding": (101, ipv4(udp(rtp(PACKET, csrc=3, extension=2, padding=5)))),
+}
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_every_link_layer_and_header_chain_leads_to_the_packet(name: str) -> None:
+    link, data = FRAMES[name]
+    assert only(parse(data, link=link)) == (7, 1600, 96, True, 20)
+
+
+REFUSED = {
+    "unknown link layer": (127, ethernet(IP)),
+    "not IP": (1, ethernet(IP, kind=0x0806)),
+    "not UDP": (101, ipv4(bytes(40), protocol=6)),
+    "ICMP": (101, ipv4(bytes(8) + IP, protocol=1)),
+    "IP fragment": (101, ipv4(udp(rtp(PACKET)), fragment=185)),
+    "cut off before its headers end": (1, ethernet(IP)[:50]),
+    "malformed": (101, b"\x44" + IP[1:]),
+    "RTCP": (101, ipv4(udp(b"\x80\xc8" + bytes(26)))),
+}
+
+
+@pytest.mark.parametrize("reason", REFUSED)
+def test_what_is_no_candidate_is_counted_by_its_reason(reason: str) -> None:
+    link, data = REFUSED[reason]
+    assert parse(data, link=link, wire=len(data) + 500).skipped() == {reason: 1}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        bytes(20),  # STUN: first byte 0 to 3 (RFC 7983 7)
+        b"\x16\xfe\xfd" + bytes(20),  # DTLS
+        b"\x40\x00" + bytes(20),  # TURN channel
+        b"\x80\x00" + bytes(9),  # shorter than the fixed header
+        b"\x8f\x00" + bytes(20),  # 15 CSRCs that do not fit
+        b"\x90\x00" + bytes(10) + b"\xbe\xde\x00\xff",  # extension longer than the packet
+        b"\x90\x00" + bytes(10),  # no room for the extension's head
+        b"\xa0\x00" + bytes(10) + b"\x00",  # padding of zero (RFC 3550 5.1: counts itself)
+        b"\xa0\x00" + bytes(10) + b"\x05",  # padding longer than the packet
+    ],
+)
+def test_payloads_that_can_not_be_rtp(payload: bytes) -> None:
+    assert parse(ipv4(udp(payload)), link=101).skipped() == {"not RTP": 1}
+
+
+def test_a_packet_of_padding_only_is_rtp() -> None:
+    only_padding = Packet(0.0, 7, 1600, 96, True, 1, b"")
+    assert only(parse(ipv4(udp(rtp(only_padding, padding=200))), link=101))[4] == 0
+
+
+def test_a_capture_that_cuts_packets_keeps_their_length() -> None:
+    whole = ethernet(ipv4(udp(rtp(talk(1)[0]))))
+    assert only(parse(whole[:54], wire=len(whole)))[4] == 160
+
+
+def test_a_frame_without_time_is_skipped() -> None:
+    assert parse(ethernet(IP), time_ns=NEVER).skipped() == {"no capture time": 1}
+
+
+def test_flow_and_ssrc_are_told_apart() -> None:
+    one = [frame(p) for p in talk(3)]
+    other = [ethernet(ipv4(udp(rtp(p), sport=9))) for p in talk(2)]
+    third = [frame(p) for p in talk(1, ssrc=5)]
+    keys = parse(*one, *other, *third).columns().key
+    assert keys.tolist() == [0, 0, 0, 1, 1, 2]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 15), st.none() | st.integers(0, 6), st.integers(0, 255)), max_size=12))
+def test_agrees_with_dpkt(shapes: list[tuple[int, int | None, int]]) -> None:
+    items = [
+        (START_NS + i * 20_000_000, ethernet(ipv4(udp(rtp(PACKET, csrc=c, extension=x, padding=p)))))
+        for i, (c, x, p) in enumerate(shapes)
+    ]
+    expected = naive.candidates(pcap(items))
+    columns = parse(*(data for _, data in items)).columns() if items else Table().columns()
+    assert columns.payload_bytes.tolist() == [row[-1] for row in expected]
+    assert columns.sequence.tolist() == [row[3] for row in expected]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from([1, 0, 101, 113, 276, 229]), st.binary(max_size=120), st.integers(0, 200))
+def test_random_bytes_never_break_it(link: int, data: bytes, wire: int) -> None:
+    table = parse(data, link=link, wire=wire)
+    assert len(table.columns().key) + sum(table.skipped().values()) == 1
+
+
+MUTATE = """
+import random, sys
+sys.path[:0] = sys.argv[1:]
+import test_frames as t
+rng = random.Random(1)
+for link, whole in t.FRAMES.values():
+    for cut in range(0, len(whole) + 1, 1):
+        t.parse(whole[:cut], link=link, wire=len(whole))
+    for _ in range(150):
+        data = bytearray(whole)
+        for _ in range(rng.randint(1, 4)):
+            data[rng.randrange(len(data))] = rng.choice((0, 1, 0x7F, 0x80, 0xFF, rng.randrange(256)))
+        t.parse(bytes(data), link=link, wire=rng.choice((0, len(data), 1 << 40)))
+print("done")
+"""
+
+
+def test_nothing_is_read_out_of_bounds(tmp_path: Path) -> None:
+    here = Path(__file__).parent
+    env = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", MUTATE, str(here), str(here.parent)],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip() == "done", done.stderr[-2000:]
+
+
+def test_agrees_with_dpkt_on_a_real_call(corpus: Path) -> None:
+    path = corpus / "rtp-pcap" / "asterisk+testsuite" / "A_party_g711a.pcap"
+    expected = naive.candidates(path.read_bytes())
+    table = Table()
+    for records in pcap_format.read(path):
+        table.add(records)
+    columns = table.columns()
+    rows = zip(columns.sequence.tolist(), columns.timestamp.tolist(), columns.payload_bytes.tolist(), strict=True)
+    assert list(rows) == [(row[3], row[4], row[7]) for row in expected]
+    assert len(expected) > 5000
+
+
+def test_frames_carry_their_time() -> None:
+    times = [time for time, _ in frames(talk(4))]
+    assert np.diff(times).tolist() == [20_000_000] * 3
