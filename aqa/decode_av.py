@@ -142,9 +142,7 @@ class AvDecoder:
             presented = None
             drop = max(0, skip - start)
             if drop < samples.shape[1]:
-                yield Block(
-                    start + drop, self.clock.clean(start + drop, _channels(samples, self.channels)[:, drop:])
-                )
+                yield Block(start + drop, self.clock.clean(start + drop, _channels(samples, self.channels)[:, drop:]))
 
     @property
     def media(self) -> Media:

@@ -128,9 +128,7 @@ def _bext_ns(bext: bytes, rate: int) -> int | None:
     if len(bext) < 346:
         return None
     try:
-        midnight = datetime.strptime(bext[320:330].decode("ascii").replace(":", "-"), "%Y-%m-%d").replace(
-            tzinfo=UTC
-        )
+        midnight = datetime.strptime(bext[320:330].decode("ascii").replace(":", "-"), "%Y-%m-%d").replace(tzinfo=UTC)
         return utc_ns(midnight + timedelta(seconds=struct.unpack_from("<Q", bext, 338)[0] / rate))
     except (ValueError, OverflowError):
         return None

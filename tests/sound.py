@@ -45,9 +45,7 @@ def tone(seconds, rate=48_000, hertz=440.0, amplitude=0.3) -> np.ndarray:
     return (amplitude * np.sin(2 * np.pi * hertz * np.arange(round(seconds * rate)) / rate)).astype(np.float32)
 
 
-def encode(
-    path: Path, codec: str, seconds=10.0, rate=48_000, drop: Callable[[int], bool] = lambda _: False
-) -> Path:
+def encode(path: Path, codec: str, seconds=10.0, rate=48_000, drop: Callable[[int], bool] = lambda _: False) -> Path:
     """A tone through `codec` into the container that `path` names, without the packets that `drop` names."""
     whole = tone(seconds, rate)
     sample = {"libopus": "flt", "flac": "s16"}.get(codec, "fltp")

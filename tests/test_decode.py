@@ -211,9 +211,7 @@ def test_content_tells_media(corpus):
             head = opened.read(HEAD_BYTES)
         known = file.suffix in (".wav", ".flac", ".ogg", ".opus", ".mp3", ".mp4") and file.name != "invalid.wav"
         assert is_media(head) == known, file
-    assert looks_like_media(corpus / "a.m3u8", b"#EXTM3U\n") and not looks_like_media(
-        corpus / "a.txt", b"#EXTM3U\n"
-    )
+    assert looks_like_media(corpus / "a.m3u8", b"#EXTM3U\n") and not looks_like_media(corpus / "a.txt", b"#EXTM3U\n")
     assert not is_media(b"") and not is_media(b"\xd4\xc3\xb2\xa1" + bytes(40))
 
 
