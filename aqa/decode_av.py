@@ -185,7 +185,7 @@ def _frames(container: Any, stream: Any) -> Iterator[_Frame | _Damage]:
             return
         except (av.EOFError, av.BlockingIOError):
             continue
-        except (av.FFmpegError, ValueError) as error:
+        except (av.FFmpegError, ValueError, LookupError) as error:  # PyAV looks up streams that appear late
             errors += 1
             if packet is None or errors > MANY_ERRORS:
                 yield _Damage(0.0, f"reading stops: {_plain(error)}")
