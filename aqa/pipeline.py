@@ -17,7 +17,7 @@ from aqa import __version__
 from aqa.decode import open_recording
 from aqa.judge import judge
 from aqa.measures.track import measure
-from aqa.model import InputError, Media, Track
+from aqa.model import EventRow, InputError, Media, Track
 from aqa.packets import PacketLog, read_log
 from aqa.recordings import MARKER, EventInput, discover
 from aqa.report.pages import report_event, write_index, write_trends
@@ -101,7 +101,7 @@ def _changed(event: EventInput, store: Store, options: Options, outcome: Outcome
     report = options.reports / event.event_id / "report.html"
     if old is not None and old.fingerprint == fingerprint and report.is_file() and not options.force:
         outcome.unchanged.append(event.event_id)
-        outcome.problems += json.loads(old.problems)
+        outcome.problems += _located(event, old)
         return None
     return _Job(event, inputs, fingerprint)
 
@@ -170,7 +170,12 @@ def _finish(job: _Job, store: Store, options: Options, outcome: Outcome) -> None
     report_event(analysis, root=job.event.root, out=options.reports)
     store.write(analysis, tracks)
     outcome.analysed.append(analysis.event.event_id)
-    outcome.problems += json.loads(analysis.event.problems)
+    outcome.problems += _located(job.event, analysis.event)
+
+
+def _located(event: EventInput, row: EventRow) -> list[str]:
+    """The event's problems, which begin with paths inside it, as lines for the user, who needs the whole path."""
+    return [f"{event.root / ''}/{text}".replace("//", "/") for text in json.loads(row.problems)]
 
 
 def _collect(job: _Job) -> Measured:
@@ -184,30 +189,37 @@ def _collect(job: _Job) -> Measured:
         except InputError as error:
             problems[path] = str(error)
         except TimeoutError:
-            problems[path] = f"{job.event.root / path}: reading it took too long and was given up"
+            problems[path] = f"{path}: reading it took too long and was given up"
         except Exception as error:  # a worker that died, or a fault of ours: say so, and go on with the rest
             log.debug("worker failed", exc_info=error)
-            problems[path] = f"{job.event.root / path}: could not be analysed ({type(error).__name__}: {error})"
+            problems[path] = f"{path}: could not be analysed ({type(error).__name__}: {error})"
         if path in problems:
+            problems[path] = _inside(problems[path], job, path)
             if path in job.event.recordings:
                 recordings[path] = (Media(path, error=problems[path]), [])
             continue
         if path in job.event.recordings:
             recordings[path] = result
-            problems.update(_not_whole(job.event.root / path, path, result[0]))
+            problems.update(_not_whole(job, path, result[0]))
         else:
             logs[path] = result
             if result.warning:
-                problems[path] = result.warning
+                problems[path] = _inside(result.warning, job, path)
     return Measured(job.event, job.inputs, recordings, logs, problems)
 
 
-def _not_whole(path: Path, name: str, media: Media) -> dict[str, str]:
+def _inside(message: str, job: _Job, path: str) -> str:
+    """A message without this machine's folders: reports are the same wherever they are made."""
+    text = message.replace(str(job.event.root / path), path).replace(f"{job.event.root}/", "")
+    return text if text.startswith(path) else f"{path}: {text}"
+
+
+def _not_whole(job: _Job, name: str, media: Media) -> dict[str, str]:
     """The message of a recording that was read in part."""
     if media.error:
-        return {name: media.error}
+        return {name: _inside(media.error, job, name)}
     if not media.damaged:
         return {}
     first, lost = media.damaged[0], sum(hole.end_s - hole.start_s for hole in media.damaged)
     where = f"{lost:.3f} s could not be decoded, first at {first.start_s:.3f} s"
-    return {name: f"{path}: damaged: {where} ({first.reason}); the rest was analysed"}
+    return {name: _inside(f"{name}: damaged: {where} ({first.reason}); the rest was analysed", job, name)}

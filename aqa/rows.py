@@ -150,6 +150,8 @@ def event_row(
 def _duration(measured: Measured, recordings: Sequence[RecordingRow], clock: Clock) -> float:
     """From second 0 to the last known media or packet."""
     ends = [row.start_s + row.duration_s + row.missing_s for row in recordings]
+    for path, (media, _) in measured.recordings.items():
+        ends += [clock.of_recording(path) + hole.end_s for hole in (*media.missing, *media.damaged)]
     for path, log in measured.logs.items():
         if log.end_ns is not None:
             ends.append(clock.second(log.end_ns + clock.log_shift_ns[path]))

@@ -1,0 +1,130 @@
+"""Small analyses for the tests of the report: what an event can be."""
+
+import dataclasses
+import json
+
+import numpy as np
+
+from aqa.model import Analysis, EventRow, Finding, RecordingRow, SecondRow, StreamRow, evidence
+from aqa.report import verdict
+from aqa.scores import FORMULA
+from aqa.settings import Settings
+
+START = "2026-11-16T09:00:00.000Z"
+ROOMS = [{"id": "monday", "opened": START, "closed": "2026-11-16T09:10:00.000Z"}]
+
+
+def event(**changes):
+    base = EventRow(
+        event_id="e1",
+        title="Monday",
+        start_utc=START,
+        duration_s=600.0,
+        status="not_measured",
+        verdict="",
+        recordings=1,
+        streams=1,
+        findings=0,
+        audio_hours=1 / 6,
+        speaker_hours=0.1,
+        impaired_seconds=0,
+        severely_impaired_seconds=0,
+        speech_seconds=400,
+        formula=FORMULA,
+        fingerprint="f",
+        inputs=json.dumps([{"path": "mix.wav", "bytes": 1000, "sha256": "0" * 64}]),
+        settings=Settings().text(),
+        not_measured=json.dumps([{"what": "Devices", "why": "no stats", "bring": "getStats dumps"}]),
+        rooms=json.dumps(ROOMS),
+    )
+    return dataclasses.replace(base, **changes)
+
+
+def recording(**changes):
+    base = RecordingRow(
+        recording="mix.wav", room="monday", track="mix", sha256="0" * 64, bytes=1000, codec="pcm", duration_s=600.0,
+        start_utc=START, start_from="settings", impaired_seconds=0, severely_impaired_seconds=0,
+    )  # fmt: skip
+    return dataclasses.replace(base, **changes)
+
+
+def stream(**changes):
+    base = StreamRow(
+        log="room.pcap", room="monday", participant="bob", ssrc="0x00000001", src="192.0.2.1:1", dst="192.0.2.2:2",
+        payload_type=111, packets=29_990, expected=30_000, lost=10, loss_pct=0.033, duplicates=0, reordered=0,
+        first_s=0.0, last_s=600.0,
+    )  # fmt: skip
+    return dataclasses.replace(base, **changes)
+
+
+def dropout(start=100.0, length=1.5, **changes):
+    base = Finding(
+        finding_id=f"f-{round(start * 1000):x}", kind="dropout", source="audio", track="mix", recording="mix.wav",
+        start_s=start, end_s=start + length, duration_s=length, value=length * 1000, unit="ms", severity="critical",
+        confidence=0.99, evidence=evidence(cause={"why": "no packet log"}),
+    )  # fmt: skip
+    return dataclasses.replace(base, **changes)
+
+
+def loss(start=99.9, length=1.5, **changes):
+    base = Finding(
+        finding_id="f-loss", kind="loss", source="packets", scope="stream", track="bob", stream="0x00000001",
+        log="room.pcap", start_s=start, end_s=start + length, duration_s=length, value=75.0, unit="packets",
+        severity="critical", cause="network_loss", cause_confidence=0.8,
+    )  # fmt: skip
+    return dataclasses.replace(base, **changes)
+
+
+def explained(**changes):
+    facts = {"heard_after_s": 0.1, "covered_pct": 100.0, "chance_pct": 1.0}
+    return dropout(
+        cause="network_loss",
+        cause_confidence=0.93,
+        cause_finding_id="f-loss",
+        evidence=evidence(cause=facts),
+        **changes,
+    )
+
+
+def analysis(row=None, *, recordings=None, streams=None, findings=()):
+    """An analysis with its status and verdict worded."""
+    seconds = tuple(
+        SecondRow(second=s, log="room.pcap", stream="0x00000001", track="bob", packets=49, expected=50, lost=s == 100)
+        for s in range(600)
+    )
+    made = Analysis(
+        row or event(),
+        (recording(),) if recordings is None else tuple(recordings),
+        (stream(),) if streams is None else tuple(streams),
+        tuple(findings),
+        seconds,
+        {"mix.wav": np.tile(np.linspace(-60, -6, 100, dtype=np.float32), 600)},
+    )
+    said = {"status": verdict.status(made), "verdict": verdict.sentence(made)}
+    return dataclasses.replace(made, event=dataclasses.replace(made.event, **said))
+
+
+BAD = {"impaired_seconds": 9, "severely_impaired_seconds": 4, "findings": 2}
+
+
+def events():
+    """One analysis of each sort, by name."""
+    unreadable = Finding(
+        finding_id="f-u",
+        kind="unreadable",
+        source="container",
+        recording="mix.wav",
+        track="mix",
+        start_s=0.0,
+        end_s=0.0,
+    )
+    nothing = {"impaired_seconds": None, "severely_impaired_seconds": None, "speech_seconds": None}
+    return {
+        "bad": analysis(event(**BAD), findings=(loss(), explained())),
+        "clean": analysis(),
+        "no packets": analysis(event(**BAD, streams=0), streams=(), findings=(dropout(),)),
+        "unreadable": analysis(event(**nothing), recordings=[recording(duration_s=0.0)], findings=(unreadable,)),
+        "packets only": analysis(event(**nothing, recordings=0), recordings=(), findings=(loss(),)),
+        "no clock": analysis(event(**BAD, start_utc=None, rooms="[]"), findings=(dropout(),)),
+        "empty": analysis(event(**nothing, duration_s=0.0, rooms="[]"), recordings=(), streams=()),
+    }
