@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from contextlib import contextmanager
 
 CHROMIUM = next(
@@ -78,10 +79,12 @@ def browser(folder):
     to_read, to_write = os.pipe()
     from_read, from_write = os.pipe()
 
+    # the browser reads commands from descriptor 3 and writes to 4; they are copied first, for they may be each other
+    wire = "import os, sys; a, b = map(os.dup, map(int, sys.argv[1:3])); os.dup2(a, 3); os.dup2(b, 4); "
+    wire += "os.execv(sys.argv[3], sys.argv[3:])"
     command = [CHROMIUM, *_FLAGS, f"--user-data-dir={folder}"]
-    wired = f'exec "$@" 3<&{to_read} 4>&{from_write}'  # the browser reads commands from 3 and writes to 4
     process = subprocess.Popen(
-        ["sh", "-c", wired, "sh", *command],
+        [sys.executable, "-c", wire, str(to_read), str(from_write), *command],
         pass_fds=(to_read, from_write),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
