@@ -79,9 +79,10 @@ def browser(folder):
     to_read, to_write = os.pipe()
     from_read, from_write = os.pipe()
 
-    # the browser reads commands from descriptor 3 and writes to 4; they are copied first, for they may be each other
-    wire = "import os, sys; a, b = map(os.dup, map(int, sys.argv[1:3])); os.dup2(a, 3); os.dup2(b, 4); "
-    wire += "os.execv(sys.argv[3], sys.argv[3:])"
+    # The browser reads commands from descriptor 3 and writes to 4. Both are first copied above these two, since
+    # dup2 of a descriptor onto itself leaves it closed to the browser.
+    wire = "import os, sys; from fcntl import fcntl, F_DUPFD; a, b = (fcntl(int(n), F_DUPFD, 10) for n in sys.argv[1:3]); "
+    wire += "os.dup2(a, 3); os.dup2(b, 4); os.execv(sys.argv[3], sys.argv[3:])"
     command = [CHROMIUM, *_FLAGS, f"--user-data-dir={folder}"]
     process = subprocess.Popen(
         [sys.executable, "-c", wire, str(to_read), str(from_write), *command],
