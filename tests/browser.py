@@ -81,7 +81,8 @@ def browser(folder):
 
     # The browser reads commands from descriptor 3 and writes to 4. Both are first copied above these two, since
     # dup2 of a descriptor onto itself leaves it closed to the browser.
-    wire = "import os, sys; from fcntl import fcntl, F_DUPFD; a, b = (fcntl(int(n), F_DUPFD, 10) for n in sys.argv[1:3]); "
+    wire = "import os, sys; from fcntl import fcntl, F_DUPFD\n"
+    wire += "a, b = (fcntl(int(n), F_DUPFD, 10) for n in sys.argv[1:3])\n"
     wire += "os.dup2(a, 3); os.dup2(b, 4); os.execv(sys.argv[3], sys.argv[3:])"
     command = [CHROMIUM, *_FLAGS, f"--user-data-dir={folder}"]
     process = subprocess.Popen(
