@@ -175,7 +175,7 @@ class RecordingRow:
     severely_impaired_seconds: int | None = col("severely impaired seconds of active speech", default=None)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SecondRow:
     """One second of one track or stream (table `seconds`): what trends and plots need."""
 

@@ -99,6 +99,8 @@ def _activity(tracks: Sequence[Track]) -> float | None:
 
 def loudest(tracks: Sequence[Track]) -> Floats:
     """The 10 ms peaks of the loudest channel; shape (hops,), NaN = no media."""
+    if len(tracks) == 1:
+        return tracks[0].peak_dbfs
     hops = max(len(track.peak_dbfs) for track in tracks)
     loudest = np.full(hops, np.nan, np.float32)
     for track in tracks:

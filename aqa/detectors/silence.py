@@ -85,11 +85,12 @@ def silence(track: Track, settings: Settings) -> Iterator[Finding]:
 def _quiet(level: Floats, enter: float, leave: float, settings: Settings) -> Runs:
     """Hop intervals between sounds, without missing media, of at least the shortest length less a hop."""
     rule = Rule(enter=-enter, leave=-leave, merge=round(settings.bridge_ms / 1000 / HOP_S))
-    sounds = np.flatnonzero(level > leave)
-    if not len(sounds):
+    sounds = level > leave
+    if not sounds.any():
         return np.zeros((0, 2), np.int64)
+    first, last = int(sounds.argmax()), len(sounds) - 1 - int(sounds[::-1].argmax())
     quiet = np.zeros(len(level), np.bool_)
     for start, end in pick(-level, rule):
-        quiet[start:end] = start > sounds[0] and end <= sounds[-1]
+        quiet[start:end] = start > first and end <= last
     runs = true_runs(quiet & ~np.isnan(level))
     return runs[(runs[:, 1] - runs[:, 0] + 1) * HOP_S >= settings.min_duration_s]
