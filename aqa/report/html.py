@@ -63,6 +63,7 @@ def report_html(analysis: Analysis, clips: Mapping[str, Clip]) -> str:
             for at in lanes.axis_ticks(event.duration_s)
         ],
         key=lanes.key(analysis),
+        left_out=lanes.left_out(analysis),
         clips=[(item, clips[item.finding_id]) for item in found if item.finding_id in clips],
         findings=found[:MOST_FINDINGS],
         findings_in_all=len(found),
@@ -160,11 +161,11 @@ def _facts_of(item: Finding) -> list[tuple[str, str]]:
     return rows
 
 
-def _judged(many: int | None, what: str) -> str:
-    """The judgement of a recording (impaired seconds) or a stream (lost packets), sign and word."""
+def _judged(many: int | None, what: tuple[str, str]) -> str:
+    """The judgement of a recording (impaired seconds) or a stream (lost packets), signed (of none, of some)."""
     if many is None:
         return verdict.sign("not_measured").title()
-    return f"\N{BLACK CIRCLE} no {what}" if many == 0 else f"\N{MULTIPLICATION X} {what}"
+    return f"\N{BLACK CIRCLE} {what[0]}" if many == 0 else f"\N{MULTIPLICATION X} {what[1]}"
 
 
 def _not_measured_count(row: EventRow) -> int:
