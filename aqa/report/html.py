@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from aqa import __version__
 from aqa.detector import registry
-from aqa.model import Analysis, EventRow, Finding
+from aqa.model import Analysis, EventRow, Finding, RecordingRow, StreamRow
 from aqa.report import charts, lanes, verdict, words
 from aqa.report.clips import Clip
 from aqa.report.data import SCHEMA, settings_sha256
@@ -60,7 +60,7 @@ def report_html(analysis: Analysis, clips: Mapping[str, Clip]) -> str:
         lanes=lanes.timeline(analysis),
         ticks=[
             (at / max(event.duration_s, 1e-3), words.moment(analysis, at))
-            for at in lanes.axis_ticks(event.duration_s)
+            for at in lanes.axis_ticks(event.duration_s, event.start_utc)
         ],
         key=lanes.key(analysis),
         left_out=lanes.left_out(analysis),
@@ -161,11 +161,16 @@ def _facts_of(item: Finding) -> list[tuple[str, str]]:
     return rows
 
 
-def _judged(many: int | None, what: tuple[str, str]) -> str:
-    """The judgement of a recording (impaired seconds) or a stream (lost packets), signed (of none, of some)."""
-    if many is None:
-        return verdict.sign("not_measured").title()
-    return f"\N{BLACK CIRCLE} {what[0]}" if many == 0 else f"\N{MULTIPLICATION X} {what[1]}"
+def _judged(analysis: Analysis, row: RecordingRow | StreamRow) -> str:
+    """The judgement of a recording or a stream, sign and word: bad with a finding that is more than minor."""
+    if isinstance(row, RecordingRow):
+        if row.impaired_seconds is None:
+            return verdict.sign("not_measured").lower()
+        mine = [item for item in verdict.faults(analysis) if item.recording == row.recording]
+    else:
+        mine = [item for item in verdict.faults(analysis) if (item.log, item.stream) == (row.log, row.ssrc)]
+    bad = any(item.severity != "minor" for item in mine)
+    return verdict.sign("bad" if bad else "good").lower()
 
 
 def _not_measured_count(row: EventRow) -> int:

@@ -47,10 +47,11 @@ class Lane:
     folded: bool = False  # behind "n more tracks, no finding"
 
 
-def axis_ticks(length_s: float, most: int = 12) -> list[float]:
-    """Event seconds of the axis' ticks: at a round step, `most` at most."""
+def axis_ticks(length_s: float, start_utc: str | None = None, most: int = 12) -> list[float]:
+    """Event seconds of the axis' ticks: at round times of the clock that is shown, `most` steps at most."""
     step = next((step for step in _STEPS if length_s / step <= most), _STEPS[-1])
-    return [float(at) for at in range(0, int(length_s) + 1, step)]
+    first = -utc_ns_of(start_utc) / 1e9 % step if start_utc else 0.0
+    return [first + at for at in range(0, int(length_s - first) + 1, step)] if first <= length_s else []
 
 
 def timeline(analysis: Analysis) -> list[Lane]:

@@ -44,7 +44,7 @@ def streams_table(rows: Sequence[StreamRow]) -> str:
             row.src,
             row.dst,
             row.codec or f"type {row.payload_type}",
-            NOT_MEASURED if row.clock_rate_hz is None else f"{row.clock_rate_hz} {row.clock_rate_from}",
+            _clock(row),
             f"{row.packets}",
             f"{row.lost}",
             f"{row.loss_pct:.2f}",
@@ -56,6 +56,12 @@ def streams_table(rows: Sequence[StreamRow]) -> str:
     ]
     note = "n/m: not measured (the clock rate is not known); jitter: RFC 3550 6.4.1, at the end"
     return table(_STREAM_HEAD, lines, left=5) + "\n" + note
+
+
+def _clock(row: StreamRow) -> str:
+    """Every clock rate the stream had, and where they are from."""
+    rates = row.clock_rates or (None if row.clock_rate_hz is None else f"{row.clock_rate_hz}")
+    return NOT_MEASURED if rates is None else f"{rates} {row.clock_rate_from}"
 
 
 def trends_table(rows: Sequence[dict[str, Any]]) -> str:

@@ -18,7 +18,8 @@ from aqa.scores import breaks_speech
 
 LEAST_MEASURED = 0.95  # of the time rooms were open: less can't be called good
 MOST_ALSO = 5
-_SEVERITY = {"critical": 9, "major": 3, "minor": 1}
+_CONDITIONS = frozenset(("jitter", "clock_drift", "low_level", "hum", "dc_offset", "bandwidth_drop"))
+_SEVERITY = {"critical": 0, "major": 1, "minor": 2}
 _SIGN = {
     "bad": "\N{MULTIPLICATION X} BAD",
     "good": "\N{BLACK CIRCLE} GOOD",
@@ -53,8 +54,9 @@ def heard(analysis: Analysis) -> list[Finding]:
 
 
 def worst(findings: Sequence[Finding]) -> list[Finding]:
-    """Findings by how much they cost: length times severity; ties by start."""
-    return sorted(findings, key=lambda f: (-f.duration_s * _SEVERITY[f.severity], f.start_s, f.finding_id))
+    """Findings by severity, then length, faults before lasting conditions; ties by start."""
+    rank = [(_SEVERITY[f.severity], f.kind in _CONDITIONS, -f.duration_s, f.start_s, f.finding_id) for f in findings]
+    return [findings[i] for i in sorted(range(len(findings)), key=rank.__getitem__)]
 
 
 def objective_pct(analysis: Analysis) -> float:
@@ -245,7 +247,7 @@ def _measured(analysis: Analysis) -> Fact:
 def _do_first(analysis: Analysis, found: list[Finding]) -> str:
     """The first sentence of the remedy of the detector that holds the root finding."""
     first = next(iter(found or worst(faults(analysis))), None)
-    if first is None:
+    if first is None or (not found and first.severity == "minor"):
         return "Nothing."
     root = next((item for item in analysis.findings if item.finding_id == first.cause_finding_id), first)
     remedy = " ".join(registry()[root.kind].section("What to do").split())
@@ -277,5 +279,5 @@ def _budget(analysis: Analysis) -> Fact:
     text = (
         f"{count(impaired, 'second')} impaired of {total:,.0f}; {significant(allowed)} are allowed ({goal:g}{NBSP}%)"
     )
-    times = f": {significant(impaired / allowed)} times the budget" if allowed > 0 else ""
+    times = f": {significant(impaired / allowed)} times the budget" if allowed > 0 and impaired else ""
     return Fact("Budget", f"{text}{times}. Formula {analysis.event.formula}.", "not-measured", link)

@@ -26,8 +26,9 @@
     var most = Math.max(2, Math.floor(width / 90));
     var step = steps.find(function (s) { return (to - from) / s <= most; }) || 86400;
     while (axis.firstChild) axis.removeChild(axis.firstChild);
-    for (var n = Math.ceil(from / step - 1e-9); n * step <= to + 1e-9; n += 1) {
-      var at = n * step, x = 100 * at / length + "%", place = (at - from) / (to - from);
+    var shown = utc ? zero / 1000 : 0;
+    for (var n = Math.ceil((from + shown) / step - 1e-9); n * step - shown <= to + 1e-9; n += 1) {
+      var at = n * step - shown, x = 100 * at / length + "%", place = (at - from) / (to - from);
       axis.appendChild(shape("line", {"class": "grid", x1: x, x2: x, y1: 13, y2: 18}));
       axis.appendChild(shape("text", {"class": "small", x: x, y: 11, "text-anchor": place > 0.95 ? "end" : place < 0.02 ? "start" : "middle"}, text(at, step)));
     }
