@@ -54,12 +54,13 @@ def _clip(item: Finding, path: Path, recording_start_s: float) -> Clip:
     try:
         sound = read_span(path, start - recording_start_s, end - recording_start_s)
         if len(sound) == 0:
-            return Clip(item.finding_id, start, end, problem="no sound could be decoded there")
+            return Clip(item.finding_id, start, end, problem="No sound could be decoded there.")
         return Clip(
             item.finding_id, start, start + len(sound) / RATE, m4a=encode_aac(sound), png=spectrogram_png(sound)
         )
-    except (av.FFmpegError, OSError, ValueError) as error:
-        return Clip(item.finding_id, start, end, problem=f"the clip could not be made: {error}")
+    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__  # the error's own text names a path
+        return Clip(item.finding_id, start, end, problem=f"The clip could not be made: {why}.")
 
 
 def read_span(path: Path, start_s: float, end_s: float) -> Floats:
@@ -73,10 +74,16 @@ def read_span(path: Path, start_s: float, end_s: float) -> Floats:
         container.seek(int((wanted + base) * av.time_base))
         resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
         first: float | None = None
+        held = 0.0
         for frame in container.decode(stream):
             at = (frame.time if frame.time is not None else wanted + base) - base
             if at > end_s:
                 break
+            if at + frame.samples / frame.sample_rate < wanted:
+                continue  # the seek landed early
+            held += frame.samples / frame.sample_rate
+            if held > end_s - wanted + 1.0:
+                break  # presentation times that stand still
             first = at if first is None else first
             parts += [part.to_ndarray()[0] for part in resampler.resample(frame)]
     if first is None:

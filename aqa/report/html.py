@@ -63,6 +63,7 @@ def report_html(analysis: Analysis, clips: Mapping[str, Clip]) -> str:
             for at in lanes.axis_ticks(event.duration_s, event.start_utc)
         ],
         key=lanes.key(analysis),
+        left_out=lanes.left_out(analysis),
         clips=[(item, clips[item.finding_id]) for item in found if item.finding_id in clips],
         findings=found[:MOST_FINDINGS],
         findings_in_all=len(found),

@@ -4,6 +4,7 @@ Everything is placed in per cent of the event's length inside a nested `svg` of 
 attributes of that element, so the same picture serves both.
 """
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,13 +14,17 @@ from markupsafe import Markup
 
 from aqa.model import Analysis, Finding, SecondRow
 from aqa.report import words
+from aqa.report.coverage import utc_ns_of
 from aqa.report.svg import el, envelope, joined, percent
-from aqa.report.verdict import faults, utc_ns_of
+from aqa.report.verdict import faults
 
 COLUMNS = 1200  # of an envelope; the overview is about 1,100 px wide at most screens
 WAVE, MARKS, STALLS, PACKETS = 26, 12, 5, 13  # heights in px
 LOSS_TOP_PCT = 40.0  # top of the packet bars, square root, the same in all reports
-MERGE = 0.002  # marks of one kind closer than this share of the view are one
+MOST_MARKS = 600  # of one kind in a lane; more, and those closer than MERGE (share of the event) are one
+MERGE = 0.0005
+MOST_OPEN = 6  # tracks; of the rest those without a finding are folded
+MOST_DRAWN = 40  # tracks
 LETTER_PX = 20 / 1100  # share of the view from which letters fit
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
 _STYLE = {
@@ -39,6 +44,7 @@ class Lane:
     height: int
     picture: Markup
     name: str  # spoken name of the picture
+    folded: bool = False  # behind "n more tracks, no finding"
 
 
 def axis_ticks(length_s: float, start_utc: str | None = None, most: int = 12) -> list[float]:
@@ -55,10 +61,22 @@ def timeline(analysis: Analysis) -> list[Lane]:
     found = faults(analysis)
     names = dict.fromkeys(row.track for row in sorted(analysis.recordings, key=lambda r: (r.track != "mix", r.track)))
     names.update(dict.fromkeys(sorted(row.participant or row.ssrc for row in analysis.streams)))
-    lanes += [_lane(analysis, name, found, length) for name in names]
+    hit = {item.track or item.stream for item in found}
+    ordered = sorted(names, key=lambda name: (name != "mix", len(names) > MOST_OPEN and name not in hit))
+    for place, name in enumerate(ordered[:MOST_DRAWN]):
+        lane = _lane(analysis, name, found, length)
+        lanes.append(dataclasses.replace(lane, folded=place >= MOST_OPEN and name not in hit))
+    if not analysis.recordings:
+        lanes.append(_not_measured("sound", "not measured: no recording"))
     if not analysis.streams:
         lanes.append(_not_measured("packets", "not measured: no packet log"))
     return lanes
+
+
+def left_out(analysis: Analysis) -> int:
+    """How many tracks have no lane: they stand in the tables alone."""
+    names = {row.track for row in analysis.recordings} | {row.participant or row.ssrc for row in analysis.streams}
+    return max(len(names) - MOST_DRAWN, 0)
 
 
 def key(analysis: Analysis) -> list[tuple[Markup, str]]:
@@ -169,18 +187,23 @@ def _wave(analysis: Analysis, recording: str, start_s: float, length: float) -> 
     if peaks is None or not len(peaks):
         return el("text", "not measured: no sound could be decoded", class_="small", x="1%", y=17)
     columns = min(COLUMNS, len(peaks))
+    end = percent(start_s / length + len(peaks) / 100 / length)
     box = {"x": percent(start_s / length), "width": percent(len(peaks) / 100 / length), "y": 0, "height": WAVE}
-    middle = el("line", class_="middle", x1=box["x"], x2="100%", y1=WAVE / 2, y2=WAVE / 2)
+    middle = el("line", class_="middle", x1=box["x"], x2=end, y1=WAVE / 2, y2=WAVE / 2)
     path = el("path", class_="wave", d=envelope(peaks, columns=columns, height=WAVE))
     return middle + el("svg", path, **box, viewBox=f"0 0 {columns} {WAVE}", preserveAspectRatio="none")
 
 
 def _marks(found: Sequence[Finding], length: float, y: int) -> list[Markup]:
-    """Marks of sound; those of one kind that nearly touch are one, with their count."""
+    """Marks of sound, each where it is; only a crowd is merged, for merged marks stay one when zoomed."""
+    many: dict[str, int] = {}
+    for item in found:
+        many[item.kind] = many.get(item.kind, 0) + 1
     by_kind: dict[str, list[list[Finding]]] = {}
     for item in sorted(found, key=lambda item: item.start_s):
         groups = by_kind.setdefault(item.kind, [])
-        if groups and item.start_s - max(f.end_s for f in groups[-1]) < MERGE * length:
+        near = MERGE * length if many[item.kind] > MOST_MARKS else 0.0
+        if groups and item.start_s - max(f.end_s for f in groups[-1]) < near:
             groups[-1].append(item)
         else:
             groups.append([item])
@@ -233,15 +256,17 @@ def _loss_bars(rows: Sequence[SecondRow], length: float, y: int) -> Markup:
             column = int(second / span)
             share = 100 * many / max(expected[second], many)
             worst[column] = max(worst.get(column, 0.0), share)
-    bars = []
+    columns = max(int(np.ceil(length / span)), 1)
+    path = []
     for column, share in sorted(worst.items()):
         height = max(PACKETS * float(np.sqrt(min(share, LOSS_TOP_PCT) / LOSS_TOP_PCT)), 1.5)
-        x, width = percent(column * span / length), percent(span / length)
-        bars.append(el("rect", class_="lost", x=x, y=y + PACKETS - height, width=width, height=height))
-    return base + joined(bars)
+        path.append(f"M{column} {PACKETS}v-{height:.1f}h1v{height:.1f}z")
+    bars = el("path", class_="lost", d="".join(path))
+    box = {"x": "0%", "width": percent(columns * span / length), "y": y, "height": PACKETS}
+    return base + el("svg", bars, **box, viewBox=f"0 0 {columns} {PACKETS}", preserveAspectRatio="none")
 
 
 def _not_measured(label: str, why: str) -> Lane:
     box = el("rect", class_="hatch", x="0%", y=1, width="100%", height=14)
-    text = el("text", why, class_="small", x="50%", y=12, text_anchor="middle")
+    text = el("text", why, class_="small words", x="50%", y=12, text_anchor="middle")
     return Lane(label, "", 17, el("svg", box, text, x="0%", y=0, width="100%", height=17), f"{label}: {why}")

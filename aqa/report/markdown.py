@@ -10,7 +10,7 @@ from aqa.report import verdict, words
 from aqa.report.data import settings_sha256
 
 MOST_FINDINGS = 50
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$-])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$@-]|:(?=//)|(?<=www)\.)", re.IGNORECASE)  # addresses link themselves
 
 
 def escape(text: str) -> str:

@@ -21,7 +21,7 @@ def el(name: str, *children: Markup | str, **attributes: object) -> Markup:
 
 def percent(share: float) -> str:
     """A share as an SVG length in %."""
-    return f"{100 * share:.4g}%"
+    return f"{100 * share:.8g}%"
 
 
 def joined(parts: Iterable[Markup]) -> Markup:

@@ -5,14 +5,15 @@ stands in the sentence, it is in *Why*; no certainty without its number.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from aqa.detector import registry
-from aqa.model import Analysis, Finding, utc_ns
+from aqa.model import Analysis, Finding
 from aqa.report import words
-from aqa.report.words import NBSP, count, length, listed, moment
+from aqa.report.coverage import open_seconds, recorded_seconds, recorded_share
+from aqa.report.words import NBSP, count, length, listed, moment, plain, significant
 from aqa.scores import breaks_speech
 
 LEAST_MEASURED = 0.95  # of the time rooms were open: less can't be called good
@@ -58,32 +59,6 @@ def worst(findings: Sequence[Finding]) -> list[Finding]:
     return [findings[i] for i in sorted(range(len(findings)), key=rank.__getitem__)]
 
 
-def open_seconds(analysis: Analysis) -> float:
-    """How long rooms were open; the event's whole length where no room is known."""
-    spans = [
-        (utc_ns_of(room["opened"]), utc_ns_of(room["closed"]))
-        for room in json.loads(analysis.event.rooms)
-        if room["opened"] and room["closed"]
-    ]
-    return sum(end - start for start, end in spans) / 1e9 if spans else analysis.event.duration_s
-
-
-def utc_ns_of(text: str) -> int:
-    """RFC 3339 text as nanoseconds since 1970."""
-    return utc_ns(datetime.fromisoformat(text))
-
-
-def recorded_share(analysis: Analysis) -> float:
-    """Share of the open time that was recorded and decoded, by the longest track of each room."""
-    longest: dict[str | None, float] = {}
-    for row in analysis.recordings:
-        longest[row.room] = max(longest.get(row.room, 0.0), row.duration_s)
-    known = {room: seconds for room, seconds in longest.items() if room is not None}
-    seconds = sum(known.values()) or max(longest.values(), default=0.0)
-    total = open_seconds(analysis)
-    return min(seconds / total, 1.0) if total > 0 else 0.0
-
-
 def objective_pct(analysis: Analysis) -> float:
     """Impaired seconds that are allowed, in per cent of open seconds."""
     return float(json.loads(analysis.event.settings)["objectives"]["impaired_seconds_pct"])
@@ -106,6 +81,13 @@ def status(analysis: Analysis) -> str:
 
 def sentence(analysis: Analysis) -> str:
     """One sentence in the past tense: what was heard, whose, when."""
+    text = _sentence(analysis)
+    if analysis.event.start_utc is None and re.search(r"\d\d:\d\d:\d\d", text):
+        return text.removesuffix(".") + " (event time)."
+    return text
+
+
+def _sentence(analysis: Analysis) -> str:
     found = heard(analysis)
     if found:
         return _heard_sentence(analysis, found)
@@ -135,19 +117,19 @@ def _heard_sentence(analysis: Analysis, found: list[Finding]) -> str:
         first, last = moment(analysis, same[0].start_s), moment(analysis, same[-1].end_s)
         when = f"{len(same):,} times, {total} in all, between {first} and {last}"
     text = f"{subject} {unsure}{happened} {when}."
-    return text[0].upper() + text[1:]
+    return text if names[0] != "mix" and len(names) == 1 else text[0].upper() + text[1:]  # names stay as they are
 
 
 def _speaker(finding: Finding, analysis: Analysis) -> str:
     """Who was cut off: the participant whose packets explain it, else the track."""
     because = next((item for item in analysis.findings if item.finding_id == finding.cause_finding_id), None)
-    return (because.track if because else None) or finding.track or "mix"
+    return plain((because.track if because else None) or finding.track or "mix")
 
 
 def _clean_sentence(analysis: Analysis) -> str:
     rooms = sorted({row.room for row in analysis.recordings if row.room})
-    where = f" of {listed(rooms)}" if rooms else ""
-    recorded = max((row.duration_s for row in analysis.recordings), default=0.0)
+    where = f" of {listed([plain(room) for room in rooms])}" if rooms else ""
+    recorded = recorded_seconds(analysis)
     missing = [item for item in analysis.findings if item.kind in ("missing_media", "damaged_media")]
     if missing:
         lacking = length(sum(item.duration_s for item in missing))
@@ -157,7 +139,18 @@ def _clean_sentence(analysis: Analysis) -> str:
         whole = length(open_seconds(analysis))
         part = f"{length(recorded)} of {whole}"
         return f"Nothing wrong was found in the {part} that were recorded; the rest was not measured."
-    return f"Nothing wrong was heard in {length(recorded)}{where}."
+    return f"Nothing wrong was heard in {length(recorded)}{where}{_but_silent(analysis)}."
+
+
+def _but_silent(analysis: Analysis) -> str:
+    """Silence that nothing explains is no fault, and is said all the same."""
+    silent = [item for item in faults(analysis) if item.kind == "silence"]
+    if not silent:
+        return ""
+    first = max(silent, key=lambda item: item.duration_s)
+    who = "the mix" if first.track in (None, "mix") else plain(first.track)
+    at = f"silent for {length(first.duration_s)} at {moment(analysis, first.start_s)}"
+    return f", but {who} was {at}, which nothing explains"
 
 
 def _arrival_sentence(analysis: Analysis) -> str:
@@ -165,9 +158,11 @@ def _arrival_sentence(analysis: Analysis) -> str:
     if not analysis.streams:
         return ""
     if not found:
-        return f"Packets of {analysis.event.streams} of {analysis.event.streams} streams arrived without a fault."
+        many = analysis.event.streams
+        which = "the only stream" if many == 1 else f"{many} of {many} streams"
+        return f"Packets of {which} arrived without a fault."
     first = found[0]
-    name = first.track or f"stream {first.stream}"
+    name = plain(first.track or f"stream {first.stream}")
     if first.kind == "stall":
         at = moment(analysis, first.start_s)
         return f"Packets of {name} stopped arriving for {length(first.duration_s)} at {at}."
@@ -197,8 +192,8 @@ def _how_long(analysis: Analysis, found: list[Finding]) -> Fact:
     parts = [f"{length(sum(item.duration_s for item in found))} in {count(len(found), 'place')}"]
     parts.append(f"{count(event.impaired_seconds or 0, 'second')} of speech impaired")
     parts[-1] += f", {event.severely_impaired_seconds or 0} of them severely (more than 50{NBSP}ms)"
-    reach = f"{listed(names)}: {len(names)} of {count(len(speakers), 'speaker')}" if names else "in the mix"
-    return Fact("How long, who", f"{'; '.join(parts)}. {reach[0].upper() + reach[1:]}. Listeners not measured.")
+    reach = f"{listed(names)}: {len(names)} of {count(len(speakers), 'speaker')}" if names else "In the mix"
+    return Fact("How long, who", f"{'; '.join(parts)}. {reach}. Listeners not measured.")
 
 
 def _why(analysis: Analysis, found: list[Finding]) -> Fact:
@@ -206,10 +201,10 @@ def _why(analysis: Analysis, found: list[Finding]) -> Fact:
     anchor = f"finding-{first.finding_id}"
     if first.cause_confidence is None or first.cause_confidence < 0.40:
         why = json.loads(first.evidence).get("cause", {}).get("why", "")
-        plain = words.CAUSES[first.cause]
+        cause = words.CAUSES[first.cause]
         return Fact(
             "Why",
-            f"{plain[0].upper() + plain[1:]}: {why}." if why else f"{plain[0].upper()}{plain[1:]}.",
+            f"{cause[0].upper() + cause[1:]}: {why}." if why else f"{cause[0].upper()}{cause[1:]}.",
             anchor,
             "Evidence",
         )
@@ -219,9 +214,11 @@ def _why(analysis: Analysis, found: list[Finding]) -> Fact:
     if because is not None:
         known = json.loads(first.evidence)["cause"]
         amount = (
-            f" of {because.value:g}{NBSP}{because.unit}" if because.value is not None and because.unit != "s" else ""
+            f" of {significant(because.value)}{NBSP}{because.unit}"
+            if because.value is not None and because.unit != "s"
+            else ""
         )
-        name = because.track or because.stream or ""
+        name = plain(because.track or because.stream or "")
         text += f": a {because.kind}{amount} ({length(because.duration_s)}) in the packets of {name}"
         text += f", {length(max(known['heard_after_s'], 0.0))} before the hole; "
         text += f"it covers {known['covered_pct']:.0f}{NBSP}% of it"
@@ -279,6 +276,8 @@ def _budget(analysis: Analysis) -> Fact:
     if impaired is None:
         return Fact("Budget", "Not measured: there is no sound.", "not-measured", link)
     total, goal = open_seconds(analysis), 100 - objective_pct(analysis)
-    text = f"{count(impaired, 'second')} impaired of {total:,.0f}; {allowed:.3g} are allowed ({goal:g}{NBSP}%)"
-    times = f": {impaired / allowed:.3g} times the budget" if allowed > 0 and impaired else ""
+    text = (
+        f"{count(impaired, 'second')} impaired of {total:,.0f}; {significant(allowed)} are allowed ({goal:g}{NBSP}%)"
+    )
+    times = f": {significant(impaired / allowed)} times the budget" if allowed > 0 and impaired else ""
     return Fact("Budget", f"{text}{times}. Formula {analysis.event.formula}.", "not-measured", link)

@@ -1,5 +1,6 @@
 """How numbers, times and kinds are written: common words, units after no-break spaces, a true minus."""
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +11,8 @@ MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
 NOT_MEASURED = "not measured"
 NOT_APPLICABLE = "\N{EN DASH}"
+MOST_NAMES = 3  # that a sentence can hold
+LONGEST_NAME = 40
 
 LETTERS = {
     "dropout": "Dr", "attenuation": "At", "silence": "Si", "concealment": "Co", "repetition": "Re",
@@ -76,13 +79,31 @@ def certainty(confidence: float) -> str:
 def length(seconds: float) -> str:
     """A length of time: 480 ms, 4.2 s, 1 min 45 s, 1 h 02 min."""
     if seconds < 0.9995:
-        return f"{seconds * 1000:.3g}{NBSP}ms"
+        return f"{significant(seconds * 1000)}{NBSP}ms"
     if seconds < 59.95:
-        return f"{seconds:.3g}{NBSP}s"
+        return f"{significant(seconds)}{NBSP}s"
     whole = round(seconds)
     if whole < 3600:
         return f"{whole // 60}{NBSP}min {whole % 60}{NBSP}s"
     return f"{whole // 3600}{NBSP}h {whole % 3600 // 60:02d}{NBSP}min"
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """A number to `digits` significant digits, without exponent or needless zeros."""
+    if not math.isfinite(value):
+        return NOT_MEASURED
+    places = max(digits - 1 - math.floor(math.log10(abs(value))), 0) if value else 0
+    text = f"{value:,.{places}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text.replace("-", MINUS)
+
+
+def plain(text: str) -> str:
+    """A name as a sentence can hold it: no control or direction characters, not too long."""
+    kept = "".join(
+        c if c.isprintable() or c == "\N{ZERO WIDTH JOINER}" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+    return kept if len(kept) <= LONGEST_NAME else kept[: LONGEST_NAME - 1] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def number(value: float | None, digits: int = 1, unit: str = "") -> str:
@@ -108,11 +129,12 @@ def event_time(seconds: float, *, milliseconds: bool = False) -> str:
 
 
 def moment(analysis: Analysis, seconds: float, *, milliseconds: bool = False) -> str:
-    """An event second as the time of day in UTC, or as event time where no UTC is known."""
+    """An event second as the time of day in UTC, with its date past midnight; event time where no UTC is known."""
     if analysis.event.start_utc is None:
         return event_time(seconds, milliseconds=milliseconds)
-    when = datetime.fromisoformat(analysis.event.start_utc).astimezone(UTC) + timedelta(seconds=seconds)
-    text = f"{when:%H:%M:%S}"
+    start = datetime.fromisoformat(analysis.event.start_utc).astimezone(UTC)
+    when = start + timedelta(seconds=seconds)
+    text = f"{when:%H:%M:%S}" if when.date() == start.date() else f"{when:%Y-%m-%d %H:%M:%S}"
     return f"{text}.{when.microsecond // 1000:03d}" if milliseconds else text
 
 
@@ -122,7 +144,9 @@ def date(analysis: Analysis) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
+    """`a`, `a and b`, `a, b and c`; of more, how many."""
+    if len(names) > MOST_NAMES:
+        return f"{names[0]}, {names[1]} and {len(names) - 2} more"
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
 
 
@@ -140,7 +164,7 @@ def measured(finding: Finding) -> str:
         if finding.value == 1 and finding.unit.endswith("s") and len(finding.unit) > 2
         else finding.unit
     )
-    return f"{finding.value:.4g}{NBSP}{unit}"
+    return f"{significant(finding.value, 4)}{NBSP}{unit}"
 
 
 def who(finding: Finding) -> str:

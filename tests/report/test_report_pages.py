@@ -109,11 +109,11 @@ def test_no_packet_log_is_a_hatch_with_words():
     assert not any("not measured" in lane.name for lane in lanes.timeline(events()["bad"]))
 
 
-def test_marks_that_nearly_touch_are_one_with_their_count():
-    found = [dropout(start=100 + i / 10, length=0.05) for i in range(10)]
+def test_marks_of_a_crowd_that_nearly_touch_are_one_with_their_count():
+    found = [dropout(start=100 + i / 10, length=0.05) for i in range(700)]
     pictures = "".join(str(lane.picture) for lane in lanes.timeline(analysis(findings=found)))
     assert pictures.count("mark solid") == 1
-    assert "10 × dropout" in pictures
+    assert "700 × dropout" in pictures
 
 
 def test_missing_media_breaks_the_envelope():

@@ -55,17 +55,17 @@ def test_every_kind_and_cause_has_its_words():
 @pytest.mark.parametrize(
     ("name", "status", "sentence"),
     [
-        ("bad", "bad", "Bob's speech was cut out for 1.5 s at 09:01:40."),
+        ("bad", "bad", "bob's speech was cut out for 1.5 s at 09:01:40."),
         ("clean", "good", "Nothing wrong was heard in 10 min 0 s of monday."),
         ("no packets", "bad", "Speech in the mix was cut out for 1.5 s at 09:01:40."),
         (
             "unreadable",
             "not_measured",
             "Nothing can be said about the sound: the only recording is unreadable. "
-            "Packets of 1 of 1 streams arrived without a fault.",
+            "Packets of the only stream arrived without a fault.",
         ),
         ("packets only", "not_measured", "Nothing was recorded. 75 packets of bob did not arrive."),
-        ("no clock", "bad", "Speech in the mix was cut out for 1.5 s at 00:01:40."),
+        ("no clock", "bad", "Speech in the mix was cut out for 1.5 s at 00:01:40 (event time)."),
         ("empty", "not_measured", "Nothing was recorded."),
     ],
 )
