@@ -4,8 +4,13 @@ import dataclasses
 import hashlib
 import json
 import logging
+import os
+import signal
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -120,7 +125,9 @@ def _run(todo: Sequence[_Job], store: Store, options: Options, outcome: Outcome)
     total, done = sum(job.bytes for job in todo), 0
     waiting: deque[_Job] = deque()
     # spawn, not fork: polars and numba hold threads, and a forked lock never opens
-    pool = ProcessPool(max_workers=options.jobs, context=get_context("spawn"))
+    pool = ProcessPool(
+        max_workers=options.jobs, context=get_context("spawn"), initializer=_worker, initargs=(os.getpid(),)
+    )
     try:
         for job in [*todo, None]:
             while waiting and (job is None or sum(len(item.futures) for item in waiting) >= 2 * options.jobs):
@@ -136,6 +143,18 @@ def _run(todo: Sequence[_Job], store: Store, options: Options, outcome: Outcome)
     finally:
         pool.stop()
         pool.join()
+
+
+def _worker(parent: int) -> None:
+    """What a worker does first: leave interrupts to the main process, and go when that has gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def follow() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 def _schedule(job: _Job, pool: ProcessPool) -> None:
@@ -184,6 +203,8 @@ def _collect(job: _Job) -> Measured:
     logs: dict[str, PacketLog] = {}
     problems: dict[str, str] = {}
     for path, future in job.futures.items():
+        while not future.done():  # a wait without an end is deaf to an interrupt that another thread was given
+            wait([future], timeout=0.5)
         try:
             result = future.result()
         except InputError as error:
