@@ -3,19 +3,19 @@
 Imports of what is heavy stand inside the commands, so that `aqa --help` answers at once.
 """
 
-import json
 import logging
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from aqa import __version__
+from aqa.console import progress, put, put_json, say
 
 if TYPE_CHECKING:
     from aqa.settings import Settings
@@ -43,9 +43,6 @@ def main() -> None:
     logging.basicConfig(level=os.environ.get("AQA_LOG", "WARNING"), format="%(message)s", stream=sys.stderr)
     try:
         app()
-    except KeyboardInterrupt:
-        _say("interrupted; run again to go on")
-        sys.exit(INTERRUPTED)
     except BrokenPipeError:  # the reader of our output has gone, for example `aqa packets ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -65,27 +62,27 @@ def analyze(
     from aqa import pipeline
     from aqa.store import Store
 
-    with _errors_as(WRONG_USE), _progress(quiet) as progress:
+    with _errors_as(WRONG_USE), progress(quiet) as show_progress:
         options = pipeline.Options(
             data=data,
             reports=reports,
             settings=_settings(settings),
             jobs=jobs or _cores(),
             force=force,
-            progress=progress,
+            progress=show_progress,
         )
         outcome = pipeline.analyze(paths, options)
     for problem in outcome.problems:
-        _say(problem)
+        say(problem)
     events = [Store(data).event(event_id) for event_id in outcome.analysed + outcome.unchanged]
     if as_json:
-        _print_json([asdict(event) for event in events if event is not None])
+        put_json([asdict(event) for event in events if event is not None])
     elif not quiet:
         for event in events:
             if event is not None:
                 again = " (unchanged)" if event.event_id in outcome.unchanged else ""
-                _say(f"{event.event_id}: {event.status.replace('_', ' ')}{again}. {event.verdict}")
-                _say(f"  {reports / event.event_id / 'report.html'}")
+                say(f"{event.event_id}: {event.status.replace('_', ' ')}{again}. {event.verdict}")
+                say(f"  {reports / event.event_id / 'report.html'}")
     if outcome.problems:
         raise typer.Exit(WRONG_INPUT)
 
@@ -108,13 +105,13 @@ def trends(
         rows = trend_rows(Store(data), period)
         write_trends(rows, reports)
     if as_json:
-        _print_json(rows)
+        put_json(rows)
     elif csv:
         sys.stdout.write(table_csv(rows).decode())
     else:
         from aqa.report.terminal import trends_table
 
-        _print(trends_table(rows))
+        put(trends_table(rows))
 
 
 @app.command()
@@ -133,22 +130,22 @@ def packets(
         try:
             log = read_log(file, name=str(file), codecs={})
         except InputError as error:
-            _say(str(error))
+            say(str(error))
             failed = True
             continue
         if log.warning:
-            _say(log.warning)
+            say(log.warning)
             failed = True
         rows += [stream_row(stream, stream.log_start_ns) for stream in log.streams]
     rows.sort(key=lambda row: (-row.loss_pct, -(row.jitter_max_ms or 0.0), row.log, row.ssrc))
     if as_json:
-        _print_json([asdict(row) for row in rows])
+        put_json([asdict(row) for row in rows])
     elif csv:
         from aqa.report.data import rows_csv
 
         sys.stdout.write(rows_csv(rows).decode())
     else:
-        _print(streams_table(rows))
+        put(streams_table(rows))
     if failed:
         raise typer.Exit(WRONG_INPUT)
 
@@ -172,9 +169,9 @@ def show(
         window = None if at is None else (_seconds(at) - around, _seconds(at) + around)
     if as_json:
         low, high = window or (float("-inf"), float("inf"))
-        _print_json([asdict(item) for item in analysis.findings if item.start_s <= high and item.end_s >= low])
+        put_json([asdict(item) for item in analysis.findings if item.start_s <= high and item.end_s >= low])
     else:
-        _print(event_text(analysis, window))
+        put(event_text(analysis, window))
 
 
 @app.command()
@@ -183,7 +180,7 @@ def detectors(as_json: AsJson = False) -> None:
     from aqa.detector import registry
 
     if as_json:
-        _print_json([{"kind": d.kind, "source": d.source, "summary": d.summary} for d in registry().values()])
+        put_json([{"kind": d.kind, "source": d.source, "summary": d.summary} for d in registry().values()])
         return
     for item in registry().values():
         sys.stdout.write(f"{item.kind:<16}{item.source:<11}{item.summary}\n")
@@ -195,7 +192,7 @@ def explain(kind: Annotated[str, typer.Argument(help="A kind of finding.")]) -> 
     from aqa.detector import registry, settings_text
 
     if kind not in registry():
-        _say(f"no detector for {kind!r}; there are {', '.join(registry())}")
+        say(f"no detector for {kind!r}; there are {', '.join(registry())}")
         raise typer.Exit(WRONG_USE)
     sys.stdout.write(f"{kind}\n\n{registry()[kind].doc.strip()}\n\n{settings_text(registry()[kind])}")
 
@@ -240,47 +237,11 @@ def _errors_as(code: int) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        _say(str(error))
+        say(str(error))
         raise typer.Exit(code) from error
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
-    """A progress bar with an estimate on a terminal; nothing without one."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda done, total, what: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.fields[what]}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, what="")
-        yield lambda done, total, what: bar.update(task, completed=done, total=total, what=what)
-
-
-def _clean(text: str) -> str:
-    """Text from inputs without control sequences: a terminal shows it, and does nothing else with it."""
-    return "".join(
-        c if c in "\n\t\N{NO-BREAK SPACE}" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(_clean(text) + "\n")
-
-
-def _print(text: str) -> None:
-    sys.stdout.write(_clean(text) + "\n")
-
-
-def _print_json(rows: Any) -> None:
-    sys.stdout.write(json.dumps(rows, indent=1, ensure_ascii=True) + "\n")
+    except KeyboardInterrupt as interrupt:
+        say("interrupted; what is finished is kept, run again to go on")
+        raise typer.Exit(INTERRUPTED) from interrupt
 
 
 if __name__ == "__main__":

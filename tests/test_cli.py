@@ -1,8 +1,12 @@
 """The commands as a user meets them: exit codes, what is on stdout and what on stderr."""
 
 import json
+import os
+import signal
+import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -161,3 +165,26 @@ def test_the_same_input_gives_the_same_bytes_with_any_number_of_workers(tmp_path
     assert run("analyze", DEMO, *places(tmp_path), "-j", "1").exit_code == 0
     for path in sorted(item for item in demo.rglob("*") if item.is_file()):
         assert (tmp_path / path.relative_to(demo)).read_bytes() == path.read_bytes(), path
+
+
+def test_an_interrupt_is_130_at_once_and_leaves_nothing_half_written(tmp_path):
+    (tmp_path / "in").mkdir()
+    long = tmp_path / "in" / "long.wav"
+    soundfile.write(long, np.zeros(0), 8000)
+    header, size = long.read_bytes(), 12 * 3600 * 8000 * 2  # 12 hours, sparse
+    header = header[:4] + struct.pack("<I", size + len(header) - 8) + header[8:-4] + struct.pack("<I", size)
+    long.write_bytes(header)
+    os.truncate(long, len(header) + size)
+    command = [sys.executable, "-m", "aqa.cli", "analyze", tmp_path / "in", *places(tmp_path)]
+    # a parent that ignores interrupts (a shell's background job) would hand that down
+    default = "import os, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    default += "os.execv(sys.argv[1], sys.argv[1:])"
+    process = subprocess.Popen([sys.executable, "-c", default, *map(str, command)], stderr=subprocess.PIPE, text=True)
+    while not (tmp_path / "data").exists():
+        time.sleep(0.05)
+    time.sleep(1.0)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 130, said
+    assert "run again" in said
+    assert list((tmp_path / "data").rglob("*.parquet")) == []

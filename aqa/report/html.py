@@ -18,6 +18,7 @@ from aqa.model import Analysis, EventRow, Finding, RecordingRow, StreamRow
 from aqa.report import charts, lanes, verdict, words
 from aqa.report.clips import Clip
 from aqa.report.data import SCHEMA, settings_sha256
+from aqa.report.facts import facts
 
 MOST_FINDINGS = 200  # rows in the page; every one is in findings.csv
 
@@ -56,7 +57,7 @@ def report_html(analysis: Analysis, clips: Mapping[str, Clip]) -> str:
         event=event,
         status=event.status,
         rooms=[room["id"] for room in json.loads(event.rooms)],
-        facts=verdict.facts(analysis),
+        facts=facts(analysis),
         lanes=lanes.timeline(analysis),
         ticks=[
             (at / max(event.duration_s, 1e-3), words.moment(analysis, at))

@@ -8,6 +8,7 @@ from aqa import __version__
 from aqa.model import Analysis, Finding
 from aqa.report import verdict, words
 from aqa.report.data import settings_sha256
+from aqa.report.facts import facts
 
 MOST_FINDINGS = 50
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$@-]|:(?=//)|(?<=www)\.)", re.IGNORECASE)  # addresses link themselves
@@ -29,7 +30,7 @@ def report_markdown(analysis: Analysis) -> str:
         when = f"{words.date(analysis)}, {words.moment(analysis, 0)} – {words.moment(analysis, event.duration_s)} UTC"
     lines = [f"# {escape(event.title)}", "", f"{when} · event `{event.event_id}`", ""]
     lines += [f"**{verdict.sign(event.status)}** {escape(event.verdict)}", ""]
-    lines += [f"- **{fact.label}:** {escape(fact.text)}" for fact in verdict.facts(analysis)]
+    lines += [f"- **{fact.label}:** {escape(fact.text)}" for fact in facts(analysis)]
     problems = json.loads(event.problems)
     if problems:
         lines += [

@@ -8,7 +8,7 @@ import pytest
 from report_builder import BAD, analysis, dropout, event, events, recording, stream
 
 from aqa.model import SecondRow
-from aqa.report import clips, coverage, data, html, lanes, markdown, verdict, words
+from aqa.report import clips, coverage, data, html, markdown, marks, verdict, words
 
 
 @pytest.mark.parametrize("room", [None, "monday"])
@@ -84,12 +84,12 @@ def test_no_place_of_the_machine_in_a_clip_that_failed(tmp_path):
 
 def test_marks_stay_apart_and_in_place():
     found = [dropout(start=5.0 * n, length=0.05) for n in range(110)]
-    drawn = str(lanes._marks(found, 3600.0, y=0))
+    drawn = str(marks.marks(found, 3600.0, y=0))
     assert drawn.count("<rect") == 110
     starts = [float(x) * 36 for x in re.findall(r'<rect class="mark solid" x="([\d.]+)%"', drawn)]
     assert starts == pytest.approx([5.0 * n for n in range(110)], abs=1e-3)
     crowd = [dropout(start=1.0 * n, length=0.05) for n in range(3000)]
-    assert str(lanes._marks(crowd, 3600.0, y=0)).count("<rect") <= 1 / lanes.MERGE
+    assert str(marks.marks(crowd, 3600.0, y=0)).count("<rect") <= 1 / marks.MERGE
 
 
 def test_two_hundred_streams_fit_in_a_page():

@@ -2,7 +2,7 @@ import pytest
 from report_builder import BAD, analysis, dropout, event, events, explained, loss, recording
 
 from aqa.model import CAUSES, KINDS
-from aqa.report import verdict, words
+from aqa.report import facts, verdict, words
 
 
 @pytest.mark.parametrize(
@@ -96,14 +96,14 @@ def test_within_the_budget_is_good_and_a_critical_hole_is_not():
 
 
 def test_the_facts_name_cause_certainty_remedy_and_formula():
-    facts = {fact.label: fact.text for fact in verdict.facts(analysis(event(**BAD), findings=(loss(), explained())))}
-    assert facts["Why"].startswith("Very likely (0.93) packets were lost on the network")
-    assert "not measured" in facts["How long, who"]  # listeners
-    assert facts["Do first"].endswith(".")
-    assert "impaired-seconds/1" in facts["Budget"]
-    assert "3 are allowed" in facts["Budget"]
+    told = {fact.label: fact.text for fact in facts.facts(analysis(event(**BAD), findings=(loss(), explained())))}
+    assert told["Why"].startswith("Very likely (0.93) packets were lost on the network")
+    assert "not measured" in told["How long, who"]  # listeners
+    assert told["Do first"].endswith(".")
+    assert "impaired-seconds/1" in told["Budget"]
+    assert "3 are allowed" in told["Budget"]
 
 
 def test_no_cause_is_named_without_evidence():
-    facts = {fact.label: fact.text for fact in verdict.facts(events()["no packets"])}
-    assert facts["Why"] == "Not measurable: no packet log."
+    told = {fact.label: fact.text for fact in facts.facts(events()["no packets"])}
+    assert told["Why"] == "Not measurable: no packet log."

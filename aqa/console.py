@@ -1,0 +1,49 @@
+"""What the commands print: data on stdout, messages and progress on stderr, never a control sequence of an input."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def progress(quiet: bool) -> Iterator[Callable[[int, int, str], None]]:
+    """A progress bar with an estimate on a terminal; nothing without one."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda done, total, what: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.fields[what]}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None, what="")
+        yield lambda done, total, what: bar.update(task, completed=done, total=total, what=what)
+
+
+def clean(text: str) -> str:
+    """Text from inputs without control sequences: a terminal shows it, and does nothing else with it."""
+    return "".join(
+        c if c in "\n\t\N{NO-BREAK SPACE}" or c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+
+
+def say(text: str) -> None:
+    """A message, on stderr."""
+    sys.stderr.write(clean(text) + "\n")
+
+
+def put(text: str) -> None:
+    """Data for people, on stdout."""
+    sys.stdout.write(clean(text) + "\n")
+
+
+def put_json(rows: Any) -> None:
+    """Data for programs, on stdout."""
+    sys.stdout.write(json.dumps(rows, indent=1, ensure_ascii=True) + "\n")
