@@ -8,7 +8,7 @@ import pytest
 from report_builder import BAD, analysis, dropout, event, events, recording, stream
 
 from aqa.model import SecondRow
-from aqa.report import clips, coverage, data, html, markdown, marks, verdict, words
+from aqa.report import clips, coverage, data, html, lanes, markdown, marks, verdict, words
 
 
 @pytest.mark.parametrize("room", [None, "monday"])
