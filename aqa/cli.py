@@ -125,7 +125,7 @@ def packets(
     from aqa.packets import read_log, stream_row
     from aqa.report.terminal import streams_table
 
-    rows, failed = [], False
+    rows, left_out, failed = [], {}, False
     for file in files:
         try:
             log = read_log(file, name=str(file), codecs={})
@@ -137,6 +137,7 @@ def packets(
             say(log.warning)
             failed = True
         rows += [stream_row(stream, stream.log_start_ns) for stream in log.streams]
+        left_out[log.name] = log.skipped
     rows.sort(key=lambda row: (-row.loss_pct, -(row.jitter_max_ms or 0.0), row.log, row.ssrc))
     if as_json:
         put_json([asdict(row) for row in rows])
@@ -145,7 +146,7 @@ def packets(
 
         sys.stdout.write(rows_csv(rows).decode())
     else:
-        put(streams_table(rows))
+        put(streams_table(rows, left_out))
     if failed:
         raise typer.Exit(WRONG_INPUT)
 

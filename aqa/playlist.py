@@ -114,6 +114,11 @@ class _Chain:
             self._file = None
 
 
+def segments(path: Path) -> list[Path]:
+    """The files that a playlist is made of, as far as they are there; InputError for a playlist that is refused."""
+    return [file for part in _parts(path) for file in part.paths]
+
+
 def _parts(path: Path) -> list[_Part]:
     """The playlist's segments, joined while they follow each other without a discontinuity."""
     if path.stat().st_size > MAXIMUM_BYTES:

@@ -15,6 +15,7 @@ from aqa.decode import is_media
 from aqa.manifest import Manifest, PacketLogTable, RecordingTable, read_manifest, safe_id
 from aqa.model import InputError
 from aqa.packets import is_packet_log
+from aqa.playlist import segments
 
 MARKER = ".aqa-output"
 """A file of this name marks a folder that `aqa` writes; nothing in it is ever read as input."""
@@ -172,18 +173,17 @@ def _settle(event: EventInput) -> None:
     """What event.toml names has the role it is named for; segments of a playlist are no recordings of their own."""
     named_recordings = {item.path for item in event.manifest.recordings}
     named_logs = {item.path for item in event.manifest.packet_logs}
-    segments = {name for path in event.recordings if path.endswith(".m3u8") for name in _segments(event.root, path)}
-    event.recordings = sorted(({*event.recordings} - segments - named_logs) | named_recordings)
+    parts = {name for path in event.recordings if path.endswith(".m3u8") for name in _segments(event.root, path)}
+    event.recordings = sorted(({*event.recordings} - parts - named_logs) | named_recordings)
     event.logs = sorted(({*event.logs} - named_recordings) | named_logs)
-    event.others = sorted({*event.others, *segments} - {*event.recordings, *event.logs})
+    event.others = sorted({*event.others, *parts} - {*event.recordings, *event.logs})
 
 
-def _segments(root: Path, playlist: str) -> Iterator[str]:
-    folder = Path(playlist).parent
-    for line in (root / playlist).read_text(errors="replace").splitlines():
-        name = line.strip()
-        if name and not name.startswith("#"):
-            yield (folder / name).as_posix()
+def _segments(root: Path, playlist: str) -> list[str]:
+    try:
+        return [file.relative_to(root.absolute()).as_posix() for file in segments(root / playlist)]
+    except (InputError, OSError):  # decoding it will say why
+        return []
 
 
 def _role(path: Path) -> str | None:

@@ -1,6 +1,6 @@
 """Tables and text for the terminal: plain text that fits 100 columns, worst first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aqa.model import Analysis, Finding, StreamRow
@@ -34,10 +34,14 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) 
     return "\n".join(lines)
 
 
-def streams_table(rows: Sequence[StreamRow]) -> str:
-    """The streams of packet logs, one line each; jitter is RFC 3550 at the end, n/m where no clock is known."""
+def streams_table(rows: Sequence[StreamRow], left_out: Mapping[str, Mapping[str, int]]) -> str:
+    """The streams of packet logs, one line each; jitter is RFC 3550 at the end, n/m where no clock is known.
+
+    `left_out` is what each log holds besides: frames in no stream, by reason.
+    """
+    notes = [f"{log}: in no stream: {_counts(reasons)}" for log, reasons in left_out.items() if reasons]
     if not rows:
-        return "no RTP stream"
+        return "\n".join(["no RTP stream", *notes])
     lines = [
         (
             row.ssrc,
@@ -55,7 +59,13 @@ def streams_table(rows: Sequence[StreamRow]) -> str:
         for row in rows
     ]
     note = "n/m: not measured (the clock rate is not known); jitter: RFC 3550 6.4.1, at the end"
-    return table(_STREAM_HEAD, lines, left=5) + "\n" + note
+    return "\n".join([table(_STREAM_HEAD, lines, left=5), note, *notes])
+
+
+def _counts(reasons: Mapping[str, int]) -> str:
+    """How many frames for each reason, the most first."""
+    most = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{many:,} {reason}" for reason, many in most)
 
 
 def _clock(row: StreamRow) -> str:
