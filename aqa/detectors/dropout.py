@@ -2,7 +2,7 @@
 
 What it finds
 -------------
-Runs of 4 ms to 2 s of digital zero, or of one value held, that begin and end hard, with sound around them.
+Runs of 4 ms to 30 s of digital zero, or of one value held, that begin and end hard, with sound around them.
 Starts and ends are exact to the sample, half-open. Two holes with a little sound between them are two findings.
 
 Why it matters
@@ -12,9 +12,10 @@ clicks, then missing syllables.
 
 What fools it
 -------------
-A mute without any fade is bit for bit the same as a dropout; only other evidence can tell. Where a natural zero
-lies beside the hole the two are one run. A hole that went through a lossy codec is no longer zero. Holes at the
-head or tail of a recording, or beside missing media, are none: nothing says that sound was cut there.
+A mute without any fade is bit for bit the same as a dropout; only other evidence can tell. Longer than 30 s it is
+taken for a mute. Where a natural zero lies beside the hole the two are one run. A hole that went through a lossy
+codec is no longer zero. Holes at the head or tail of a recording, or beside missing media, are none: nothing says
+that sound was cut there.
 
 Thresholds and their source
 ---------------------------
@@ -56,7 +57,7 @@ class Settings:
     """When a constant run is a dropout."""
 
     min_duration_ms: float = setting(4.0, "ms", "shortest hole")
-    max_duration_s: float = setting(2.0, "s", "longest hole; longer ones are silence")
+    max_duration_s: float = setting(30.0, "s", "longest hole; longer ones are silence")
     min_context_db: float = setting(-30.0, "dB", "sound beside the hole, relative to the active speech level")
     min_context_dbfs: float = setting(-75.0, "dBFS", "sound beside the hole, at least")
     min_edges_db: float = setting(

@@ -70,8 +70,9 @@ def _counts(reasons: Mapping[str, int]) -> str:
 
 def _clock(row: StreamRow) -> str:
     """Every clock rate the stream had, and where they are from."""
-    rates = row.clock_rates or (None if row.clock_rate_hz is None else f"{row.clock_rate_hz}")
-    return NOT_MEASURED if rates is None else f"{rates} {row.clock_rate_from}"
+    if row.clock_rate_hz is None:
+        return NOT_MEASURED
+    return f"{row.clock_rates or row.clock_rate_hz} {row.clock_rate_from}"
 
 
 def trends_table(rows: Sequence[dict[str, Any]]) -> str:
