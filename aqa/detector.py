@@ -39,7 +39,8 @@ class Detector:
         """Findings in `subject`, ordered by start, with kind and source filled in."""
         found = self.find(subject, self.settings() if settings is None else settings)
         named = [
-            dataclasses.replace(f, kind=self.kind, source=self.source, duration_s=round(f.end_s - f.start_s, 9)) for f in found
+            dataclasses.replace(f, kind=self.kind, source=self.source, duration_s=round(f.end_s - f.start_s, 9))
+            for f in found
         ]
         return sorted(named, key=lambda f: (f.start_s, f.end_s, f.channel or 0))
 

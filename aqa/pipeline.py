@@ -23,6 +23,7 @@ from aqa.decode import open_recording
 from aqa.judge import judge
 from aqa.measures.track import measure
 from aqa.model import EventRow, InputError, Media, Track
+from aqa.packed import Packed
 from aqa.packets import PacketLog, read_log
 from aqa.recordings import MARKER, EventInput, discover
 from aqa.report.pages import report_event, write_index, write_trends
@@ -172,10 +173,10 @@ def _patience(size: int) -> float:
     return 600 + size / 50_000
 
 
-def _recording(path: Path) -> tuple[Media, list[Track]]:
+def _recording(path: Path) -> tuple[Media, list[Packed]]:
     decoder = open_recording(path)
     tracks = measure(decoder)
-    return decoder.media, tracks
+    return decoder.media, [Packed.of(track) for track in tracks]
 
 
 def _packet_log(path: Path, name: str, codecs: dict[int, str]) -> PacketLog:
@@ -220,7 +221,7 @@ def _collect(job: _Job) -> Measured:
                 recordings[path] = (Media(path, error=problems[path]), [])
             continue
         if path in job.event.recordings:
-            recordings[path] = result
+            recordings[path] = (result[0], [packed.unpacked() for packed in result[1]])
             problems.update(_not_whole(job, path, result[0]))
         else:
             logs[path] = result

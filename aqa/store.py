@@ -126,10 +126,10 @@ class Store:
         write_bytes(self._path("events", event_id), _parquet(frame("events", [analysis.event])))
 
 
-def _parquet(content: pl.DataFrame) -> bytes:
+def _parquet(content: pl.DataFrame) -> memoryview:
     buffer = io.BytesIO()
     content.write_parquet(buffer, compression="zstd", statistics=False)
-    return buffer.getvalue()
+    return buffer.getbuffer()
 
 
 def _read(path: Path) -> pl.DataFrame:
@@ -144,7 +144,7 @@ def _rows(record: type[Row], content: pl.DataFrame) -> list[Row]:
     return [record(**{k: v for k, v in row.items() if k in names}) for row in content.iter_rows(named=True)]
 
 
-def _series(tracks: Mapping[str, Sequence[Track]]) -> bytes:
+def _series(tracks: Mapping[str, Sequence[Track]]) -> memoryview:
     """The table `series` as Parquet, written as a stream: 12 hours are 4 million rows."""
     empty = pl.LazyFrame(schema=schema("series"))
     parts = [
@@ -162,7 +162,7 @@ def _series(tracks: Mapping[str, Sequence[Track]]) -> bytes:
     pl.concat([empty, *parts]).sink_parquet(
         buffer, compression="zstd", statistics=False, row_group_size=ROW_GROUP, maintain_order=True
     )
-    return buffer.getvalue()
+    return buffer.getbuffer()
 
 
 def _runs(tracks: Mapping[str, Sequence[Track]]) -> pl.DataFrame:
