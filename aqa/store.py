@@ -5,7 +5,6 @@ zstd, so that the same input and settings give the same bytes.
 """
 
 import dataclasses
-import io
 import types
 import typing
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import polars as pl
 
-from aqa.files import write_bytes
+from aqa.files import write
 from aqa.model import (
     TABLES,
     Analysis,
@@ -75,6 +74,11 @@ class Store:
     def _path(self, table: str, event_id: str) -> Path:
         return self.root / table / f"{event_id}.parquet"
 
+    def _write(self, table: str, event_id: str, content: pl.LazyFrame) -> None:
+        """One table of one event, written as a stream: 12 hours of a track are 4 million rows."""
+        options: dict[str, Any] = {"compression": "zstd", "statistics": False, "row_group_size": ROW_GROUP}
+        write(self._path(table, event_id), lambda file: content.sink_parquet(file, maintain_order=True, **options))
+
     def events(self) -> list[EventRow]:
         """Every event in the store, by start and id."""
         rows = [
@@ -121,15 +125,9 @@ class Store:
             "runs": _runs(tracks),
         }
         for table, content in tables.items():
-            write_bytes(self._path(table, event_id), _parquet(content))
-        write_bytes(self._path("series", event_id), _series(tracks))
-        write_bytes(self._path("events", event_id), _parquet(frame("events", [analysis.event])))
-
-
-def _parquet(content: pl.DataFrame) -> memoryview:
-    buffer = io.BytesIO()
-    content.write_parquet(buffer, compression="zstd", statistics=False)
-    return buffer.getbuffer()
+            self._write(table, event_id, content.lazy())
+        self._write("series", event_id, _series(tracks))
+        self._write("events", event_id, frame("events", [analysis.event]).lazy())
 
 
 def _read(path: Path) -> pl.DataFrame:
@@ -144,8 +142,8 @@ def _rows(record: type[Row], content: pl.DataFrame) -> list[Row]:
     return [record(**{k: v for k, v in row.items() if k in names}) for row in content.iter_rows(named=True)]
 
 
-def _series(tracks: Mapping[str, Sequence[Track]]) -> memoryview:
-    """The table `series` as Parquet, written as a stream: 12 hours are 4 million rows."""
+def _series(tracks: Mapping[str, Sequence[Track]]) -> pl.LazyFrame:
+    """The table `series`, made while it is written."""
     empty = pl.LazyFrame(schema=schema("series"))
     parts = [
         pl.LazyFrame({"level_dbfs": track.level_dbfs, "peak_dbfs": track.peak_dbfs}).select(
@@ -158,11 +156,7 @@ def _series(tracks: Mapping[str, Sequence[Track]]) -> memoryview:
         for recording, channels in sorted(tracks.items())
         for track in channels
     ]
-    buffer = io.BytesIO()
-    pl.concat([empty, *parts]).sink_parquet(
-        buffer, compression="zstd", statistics=False, row_group_size=ROW_GROUP, maintain_order=True
-    )
-    return buffer.getbuffer()
+    return pl.concat([empty, *parts])
 
 
 def _runs(tracks: Mapping[str, Sequence[Track]]) -> pl.DataFrame:
