@@ -180,7 +180,7 @@ def test_an_interrupt_is_130_at_once_and_leaves_nothing_half_written(tmp_path):
     default = "import os, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
     default += "os.execv(sys.argv[1], sys.argv[1:])"
     process = subprocess.Popen([sys.executable, "-c", default, *map(str, command)], stderr=subprocess.PIPE, text=True)
-    while not (tmp_path / "data").exists():
+    while not (tmp_path / "data").exists() and process.poll() is None:
         time.sleep(0.05)
     time.sleep(1.0)
     process.send_signal(signal.SIGINT)
