@@ -25,32 +25,13 @@ and whether it was stopped hard.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from aqa.detector import detector, setting
-from aqa.model import Finding, Media, evidence
-
-
-@dataclass(frozen=True)
-class Settings:
-    """When damaged media weighs how much."""
-
-    major_ms: float = setting(200.0, "ms", "major from this length on")
-    critical_ms: float = setting(1000.0, "ms", "critical from this length on")
+from aqa.detector import detector
+from aqa.holes import Settings, findings_of
+from aqa.model import Finding, Media
 
 
 @detector(Settings)
 def damaged_media(media: Media, settings: Settings) -> Iterator[Finding]:
     """One finding per hole."""
-    for hole in media.damaged:
-        length_ms = (hole.end_s - hole.start_s) * 1000
-        critical, major = length_ms >= settings.critical_ms, length_ms >= settings.major_ms
-        yield Finding(
-            start_s=hole.start_s,
-            end_s=hole.end_s,
-            scope="recorder",
-            value=round(length_ms, 3),
-            unit="ms",
-            severity="critical" if critical else "major" if major else "minor",
-            evidence=evidence(reason=hole.reason, container=media.container, codec=media.codec),
-        )
+    return findings_of(media, media.damaged, settings)
