@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aqa.decode import is_media
+from aqa.decode import MEDIA_SUFFIXES, is_media
 from aqa.manifest import Manifest, PacketLogTable, RecordingTable, read_manifest, safe_id
 from aqa.model import InputError
 from aqa.packets import is_packet_log
@@ -20,9 +20,6 @@ from aqa.playlist import segments
 MARKER = ".aqa-output"
 """A file of this name marks a folder that `aqa` writes; nothing in it is ever read as input."""
 SERIES = ("listeners.csv", "load.csv", "feedback.csv", "operator.csv")
-MEDIA_NAMES = frozenset(
-    ".wav .flac .ogg .opus .mp3 .m4a .aac .webm .mka .mp4 .ts .m3u8 .aiff .aif .w64 .rf64 .mkv .oga".split()
-)
 LOG_NAMES = frozenset(".pcap .pcapng .cap .rtpdump .rtp .mjr".split())
 LATER_NAMES = frozenset(".json .jsonl .log .csv .parquet".split())  # may be logs; ignored, and said, if they are not
 HEAD_BYTES = 4096
@@ -201,7 +198,7 @@ def _role(path: Path) -> str | None:
     if is_packet_log(head):
         return "log"
     suffix = Path(name).suffix
-    if is_media(head) or suffix in MEDIA_NAMES:
+    if is_media(head) or suffix in MEDIA_SUFFIXES:
         return "recording"
     if suffix in LOG_NAMES:
         return "log"

@@ -55,11 +55,6 @@ def period_of(start_utc: str | None, period: Period) -> str:
     return f"{moment:%Y-%m-%d}" if period == "day" else f"{moment:%Y-%m}"
 
 
-def as_frame(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
-    """Trend rows as a data frame."""
-    return pl.DataFrame(list(rows), infer_schema_length=None)
-
-
 def _part(store: Store, event: EventRow) -> _Part:
     findings = store.table("findings", event.event_id).filter(pl.col("cause") != "intended")
     kinds = dict(findings.group_by("kind").len().sort("kind").iter_rows())
