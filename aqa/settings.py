@@ -68,7 +68,7 @@ class Settings:
 
     def overrides(self) -> dict[str, Any]:
         """Only what differs from the defaults."""
-        return _difference(self.as_dict(), Settings().as_dict())
+        return overrides_in(self.as_dict())
 
     def text(self) -> str:
         """All values in force as canonical JSON."""
@@ -89,6 +89,11 @@ def read_settings(path: Path | None) -> Settings:
         playout=found.playout,
         objectives=found.objectives,
     )
+
+
+def overrides_in(values: dict[str, Any]) -> dict[str, Any]:
+    """What of all values in force (as `as_dict` gives them, or the store holds them) differs from the defaults."""
+    return _difference(values, Settings().as_dict())
 
 
 @cache

@@ -1,7 +1,6 @@
 """The pages: one offline file each, under a strict Content-Security-Policy, readable without scripts."""
 
 import base64
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -13,12 +12,12 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from aqa import __version__
-from aqa.detector import registry
 from aqa.model import Analysis, EventRow, Finding, RecordingRow, StreamRow
 from aqa.report import charts, lanes, verdict, words
 from aqa.report.clips import Clip
 from aqa.report.data import SCHEMA, settings_sha256
 from aqa.report.facts import facts
+from aqa.settings import overrides_in
 
 MOST_FINDINGS = 200  # rows in the page; every one is in findings.csv
 
@@ -141,14 +140,14 @@ def _hash(text: str) -> str:
 
 def _overrides(event: EventRow) -> str:
     """What the settings change against the defaults, as text."""
-    changed = []
-    for table, values in json.loads(event.settings)["detectors"].items():
-        if table == "off":
-            changed += [f"{kind} off" for kind in values]
-        elif table in registry():
-            default = dataclasses.asdict(registry()[table].settings())
-            changed += [f"{table}.{name} = {value}" for name, value in values.items() if default.get(name) != value]
-    return ", ".join(changed) or "defaults, no overrides"
+    return ", ".join(_dotted(overrides_in(json.loads(event.settings)))) or "defaults, no overrides"
+
+
+def _dotted(values: Mapping[str, Any], above: str = "") -> list[str]:
+    lines = []
+    for name, value in values.items():
+        lines += _dotted(value, f"{above}{name}.") if isinstance(value, dict) else [f"{above}{name} = {value}"]
+    return lines
 
 
 def _facts_of(item: Finding) -> list[tuple[str, str]]:
