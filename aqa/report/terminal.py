@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aqa.model import Analysis, Finding, StreamRow
+from aqa.report.words import event_time
 
 NOT_MEASURED = "n/m"
 _STREAM_HEAD = (
@@ -98,7 +99,9 @@ def event_text(analysis: Analysis, window: tuple[float, float] | None) -> str:
     found = [item for item in analysis.findings if item.cause != "intended"]
     if window is not None:
         found = [item for item in found if item.start_s <= window[1] and item.end_s >= window[0]]
-        lines.append(f"{clock_text(window[0])} to {clock_text(window[1])}, event time")
+        lines.append(
+            f"{event_time(window[0], milliseconds=True)} to {event_time(window[1], milliseconds=True)}, event time"
+        )
     elif len(found) > 40:
         order = {"critical": 0, "major": 1, "minor": 2}
         found = sorted(found, key=lambda item: (order[item.severity], -item.duration_s, item.start_s))[:40]
@@ -111,16 +114,9 @@ def event_text(analysis: Analysis, window: tuple[float, float] | None) -> str:
     return "\n".join(lines)
 
 
-def clock_text(seconds: float) -> str:
-    """Event seconds as 00:18:24.120, with a sign before second 0."""
-    total = round(abs(seconds) * 1000)
-    sign = "-" if seconds < 0 and total else ""
-    return f"{sign}{total // 3_600_000:02d}:{total // 60_000 % 60:02d}:{total // 1000 % 60:02d}.{total % 1000:03d}"
-
-
 def _finding(item: Finding) -> tuple[str, ...]:
     return (
-        clock_text(item.start_s),
+        event_time(item.start_s, milliseconds=True),
         item.kind,
         item.track or item.stream or item.recording or "",
         f"{item.duration_s:.3f} s",
@@ -149,7 +145,7 @@ def _window_seconds(analysis: Analysis, window: tuple[float, float]) -> str:
     )
     lines = [
         (
-            clock_text(row.second),
+            event_time(row.second, milliseconds=True),
             row.track or "",
             row.recording or f"{row.log} {row.stream}",
             _number(row.level_dbfs, 1),
