@@ -122,8 +122,9 @@ def packets(
 ) -> None:
     """A table of the RTP streams in packet logs, worst first; nothing else needed."""
     from aqa.model import InputError
-    from aqa.packets import read_log, stream_row
+    from aqa.packets import read_log
     from aqa.report.terminal import streams_table
+    from aqa.streams import stream_row
 
     rows, left_out, failed = [], {}, False
     for file in files:

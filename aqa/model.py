@@ -339,6 +339,10 @@ class Media:
     error: str | None = None  # why it could not be read at all, or was left early
 
 
+NO_LEVEL = 1
+"""Stands for an audio level that is not known: levels are -127 to 0 dBov."""
+
+
 @dataclass(frozen=True)
 class Stream:
     """The packets of one SSRC of one flow in one log, in arrival order: what a packet detector looks at."""
@@ -363,6 +367,10 @@ class Stream:
     stretch_reset: tuple[bool, ...]  # whether sequence numbers start anew with the stretch (of the first: true)
     duplicate: Flags  # the sequence number came before
     auxiliary: Flags  # telephone-event (RFC 4733): shares sequence numbers, is no media on the media clock
+    copies: NDArray[np.uint8]  # how many packets before it each one carries a copy of (RED, Opus in-band FEC)
+    copies_known: bool  # whether the payload could be looked into: false for SRTP, where copies are not measured
+    level_dbov: NDArray[np.int16]  # audio level from the header extension of RFC 6464; NO_LEVEL where there is none
+    cname: str | None  # of its source, from RTCP SDES
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 
 from aqa.manifest import Manifest
 from aqa.model import EventRow, Finding, Floats, RecordingRow, SecondRow, StreamRow, Track, utc_ns, utc_text
-from aqa.packets import stream_row, stream_seconds
 from aqa.scores import FORMULA, impairment, seconds_of_recording
 from aqa.settings import Settings
+from aqa.streams import stream_row, stream_seconds
 from aqa.timeline import Clock, Measured
 
 

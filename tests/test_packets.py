@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from captures import START_NS, Packet, ethernet, frame, frames, ipv4, pcap, pcapng, rtp, simple, talk, udp
 
-from aqa import packets
+from aqa import packets, streams
 from aqa.chunks import head
 from aqa.model import InputError, StreamRow
 
@@ -20,7 +20,7 @@ def log_of(tmp_path: Path, raw: bytes, codecs: dict[int, str] | None = None) -> 
 
 
 def rows(log: packets.PacketLog) -> list[StreamRow]:
-    return [packets.stream_row(stream, log.start_ns or 0) for stream in log.streams]
+    return [streams.stream_row(stream, log.start_ns or 0) for stream in log.streams]
 
 
 def test_a_log_tells_what_it_holds(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_seconds_add_up(tmp_path: Path) -> None:
     kept = [p for p in talk(200, first=65_500) if p.sequence not in (65_540, 65_541, 65_600)]
     log = log_of(tmp_path, pcap(frames(kept)))
     (stream,) = log.streams
-    seconds = packets.stream_seconds(stream, START_NS - 2_000_000_000)
+    seconds = streams.stream_seconds(stream, START_NS - 2_000_000_000)
     assert [s.second for s in seconds] == [2, 3, 4, 5]
     assert [s.packets for s in seconds] == [48, 50, 49, 50]
     assert [s.lost for s in seconds] == [2, 0, 1, 0]
@@ -201,7 +201,7 @@ def test_every_capture_is_read_to_its_end_and_only_rtp_makes_streams(corpus: Pat
         kept = sum(len(stream.arrival_ns) for stream in log.streams)
         assert kept + sum(log.skipped.values()) == log.packets, path
         for row, stream in zip(rows(log), log.streams, strict=True):
-            seconds = packets.stream_seconds(stream, log.start_ns or 0)
+            seconds = streams.stream_seconds(stream, log.start_ns or 0)
             assert sum(s.packets or 0 for s in seconds) == row.packets
             assert sum(s.lost or 0 for s in seconds) == row.lost
 
@@ -230,7 +230,7 @@ def test_jitter_of_static_payload_types_agrees_with_tshark(corpus: Path) -> None
         static = [s for s in log.streams if s.clock_rate_from == "static" and len(s.stretch_clock_hz) == 1]
         theirs = tshark_streams(path) if static else {}
         for stream in static:
-            row = packets.stream_row(stream, 0)
+            row = streams.stream_row(stream, 0)
             same = theirs.get((stream.ssrc, stream.src))
             if same is None or same[0] != row.packets or len(set(stream.payload_types.tolist())) > 1:
                 continue  # tshark found less of it, or takes telephone events for media

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from aqa.measures.clock import FASTEST_HZ, STATIC, infer_clock, named_clock
 from aqa.measures.sequence import extend, stretches, unwrap_time
-from aqa.model import Flags, Ints, Stream
+from aqa.model import NO_LEVEL, Flags, Ints, Stream
 
 MIN_PACKETS = 5  # fewer do not tell RTP from chance
 
@@ -109,7 +109,8 @@ def make_stream(place: Place, packets: Arrivals, codecs: Mapping[int, str]) -> S
         place.log, place.ssrc, place.src, place.dst, int(np.bincount(packets.payload_types).argmax()), codec,
         clocks[-1], _origin(media, codecs, clocks[-1]), place.log_start_ns, packets.arrival_ns, extended,
         timestamp, packets.payload_types, packets.marker, packets.payload_bytes.astype(np.int64), stretch,
-        clocks, resets, duplicates(extended), events,
+        clocks, resets, duplicates(extended), events, np.zeros(len(extended), np.uint8), False,
+        np.full(len(extended), NO_LEVEL, np.int16), None,
     )  # fmt: skip
 
 
