@@ -4,6 +4,8 @@ A format hands over `Records` (where each frame lies in a buffer); `Table.add` p
 of what may be RTP. Whether it is RTP is told later, over several packets (`measures/rtp.py`).
 """
 
+import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -17,6 +19,9 @@ NEVER = np.iinfo(np.int64).min
 """Capture time of a frame that has none."""
 KEY_BYTES = 40  # source and destination address 2 x 16, ports 2 x 2, SSRC 4
 MAX_KEYS = 1 << 20  # distinct (flow, SSRC) pairs followed: bounds memory under a flood of made-up SSRCs
+BARE = 1 << 20
+"""Link type of a record that is an RTP or RTCP packet itself: BARE plus the index of its flow in Records.flows."""
+_DISCARD = bytes.fromhex("0100000000000000")  # RFC 6666: 100::/64 is no packet's address
 _SLOTS = 2 * MAX_KEYS  # power of two: open addressing at half load or less
 
 
@@ -30,6 +35,7 @@ class Records:
     wire: Ints  # bytes that it had on the wire
     link: Ints  # link type (tcpdump.org/linktypes)
     time_ns: Ints  # UTC; NEVER where unknown
+    flows: Sequence[tuple[str, str]] = ()  # source and destination of each flow of BARE records, as text
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,16 @@ def _fill_key(data: NDArray[np.uint8], ip: int, ports: int, ssrc: int, key: NDAr
     else:
         key[:32] = data[ip + 8 : ip + 40]
     key[32:36] = data[ports : ports + 4]
+    key[36:40] = data[ssrc : ssrc + 4]
+
+
+@njit("void(uint8[::1], int64, int64, uint8[::1])", cache=True)
+def _fill_bare_key(data: NDArray[np.uint8], flow: int, ssrc: int, key: NDArray[np.uint8]) -> None:
+    """Key of a flow without addresses: its index stands in an address of the discard prefix (RFC 6666)."""
+    key[:] = 0
+    key[0] = 1
+    for i in range(4):
+        key[12 + i] = (flow >> (24 - 8 * i)) & 255
     key[36:40] = data[ssrc : ssrc + 4]
 
 
@@ -106,13 +122,19 @@ def _parse_kernel(records, keys, slots, count, reasons, out):  # type: ignore[no
             reasons[NO_TIME] += 1
             continue
         end = offset[i] + captured[i]
-        ip, ports, stop = udp(data, offset[i], end, offset[i] + max(wire[i], captured[i]), link[i])
-        at = ports + 8
-        payload = ip if ip < 0 else rtp_payload(data, at, end, stop)
+        stop = offset[i] + max(wire[i], captured[i])
+        ip, ports, at = -1, 0, offset[i]
+        if link[i] < BARE:
+            ip, ports, stop = udp(data, offset[i], end, stop, link[i])
+            at = ports + 8
+        payload = ip if ip < 0 and link[i] < BARE else rtp_payload(data, at, end, stop)
         if payload < 0:
             reasons[-payload] += 1
             continue
-        _fill_key(data, ip, ports, at + 8, key)
+        if link[i] < BARE:
+            _fill_key(data, ip, ports, at + 8, key)
+        else:
+            _fill_bare_key(data, link[i] - BARE, at + 8, key)
         which = _intern(key, keys, slots, count)
         if which < 0:
             reasons[FLOODED] += 1
@@ -143,7 +165,7 @@ def _columns(room: int) -> Columns:
 
 
 def _tuple(record: Records | Columns) -> tuple[NDArray[np.generic], ...]:
-    return tuple(getattr(record, item.name) for item in fields(record))
+    return tuple(getattr(record, item.name) for item in fields(record) if item.name != "flows")
 
 
 @dataclass
@@ -152,6 +174,7 @@ class Table:
 
     keys: NDArray[np.uint8] = field(default_factory=lambda: np.zeros((MAX_KEYS, KEY_BYTES), np.uint8))
     reasons: Ints = field(default_factory=lambda: np.zeros(len(REASONS), np.int64))
+    flows: Sequence[tuple[str, str]] = ()
     frames: int = 0
     start_ns: int | None = None
     end_ns: int | None = None
@@ -165,6 +188,7 @@ class Table:
         found, self._count = _parse_kernel(
             _tuple(records), self.keys, self._slots, self._count, self.reasons, _tuple(out)
         )
+        self.flows = records.flows or self.flows
         self._parts.append(tuple(column[:found].copy() for column in _tuple(out)))
         self.frames += len(records.offset)
         self._span(records.time_ns)
@@ -181,6 +205,21 @@ class Table:
         parts = self._parts or [_tuple(_columns(0))]
         return Columns(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
+    def ends(self, key: int) -> tuple[str, str, int]:
+        """Source and destination of a key as text, and its SSRC."""
+        raw = self.keys[key].tobytes()
+        ssrc = int.from_bytes(raw[36:], "big")
+        if raw[:8] == _DISCARD:
+            return (*self.flows[int.from_bytes(raw[12:16], "big")], ssrc)
+        ports = [int.from_bytes(raw[at : at + 2], "big") for at in (32, 34)]
+        return _end(raw[:16], ports[0]), _end(raw[16:32], ports[1]), ssrc
+
     def skipped(self) -> dict[str, int]:
         """Frames that are no candidates, by reason."""
         return {REASONS[code]: int(n) for code, n in enumerate(self.reasons) if code != CANDIDATE and n}
+
+
+def _end(address: bytes, port: int) -> str:
+    """Address and port as text; IPv6 in brackets (RFC 3986 3.2.2)."""
+    host = ipaddress.IPv6Address(address)
+    return f"{host.ipv4_mapped}:{port}" if host.ipv4_mapped else f"[{host}]:{port}"

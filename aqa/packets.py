@@ -1,7 +1,6 @@
 """Read a packet log: tell its format, parse its frames, group RTP packets into streams."""
 
 import importlib
-import ipaddress
 import pkgutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -98,7 +97,7 @@ def _streams(table: Table, name: str, codecs: Mapping[int, str]) -> tuple[list[S
     for key, rows in _groups(columns):
         packets = _arrivals(columns, rows)
         if rtp.looks_like_rtp(packets):
-            place = _place(table.keys[key], name, table.start_ns or 0)
+            place = _place(table, key, name)
             found.append(rtp.make_stream(place, packets, codecs))
             used += len(found[-1].arrival_ns)
     if len(columns.key) > used:
@@ -124,15 +123,6 @@ def _arrivals(columns: Columns, rows: NDArray[np.int64]) -> rtp.Arrivals:
     )  # fmt: skip
 
 
-def _place(key: NDArray[np.uint8], name: str, start_ns: int) -> rtp.Place:
-    raw = key.tobytes()
-    ports = [int.from_bytes(raw[at : at + 2], "big") for at in (32, 34)]
-    return rtp.Place(
-        name, start_ns, int.from_bytes(raw[36:], "big"), _end(raw[:16], ports[0]), _end(raw[16:32], ports[1])
-    )
-
-
-def _end(address: bytes, port: int) -> str:
-    """Address and port as text; IPv6 in brackets (RFC 3986 3.2.2)."""
-    host = ipaddress.IPv6Address(address)
-    return f"{host.ipv4_mapped}:{port}" if host.ipv4_mapped else f"[{host}]:{port}"
+def _place(table: Table, key: int, name: str) -> rtp.Place:
+    src, dst, ssrc = table.ends(key)
+    return rtp.Place(name, table.start_ns or 0, ssrc, src, dst)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aqa.formats import pcap as pcap_format
-from aqa.frames import NEVER, Records, Table
+from aqa.frames import BARE, NEVER, Records, Table
 
 PACKET = Packet(0.0, 7, 1600, 96, True, 0xDEADBEEF, bytes(20))
 
@@ -195,3 +195,21 @@ def test_agrees_with_dpkt_on_a_real_call(corpus: Path) -> None:
 def test_frames_carry_their_time() -> None:
     times = [time for time, _ in frames(talk(4))]
     assert np.diff(times).tolist() == [20_000_000] * 3
+
+
+def test_a_bare_packet_is_of_the_flow_that_its_link_names() -> None:
+    raw = [rtp(Packet(0.0, n, 160 * n)) for n in range(3)]
+    sizes = [len(item) for item in raw]
+    starts = np.cumsum([0, *sizes[:-1]])
+    table = Table()
+    table.add(
+        Records(
+            np.frombuffer(b"".join(raw), np.uint8).copy(), starts, np.array(sizes), np.array(sizes),
+            np.array([BARE + 1, BARE + 1, BARE]), np.array([1, 2, 3]),
+            [("a", "b"), ("alice", "bob")],
+        )
+    )  # fmt: skip
+    assert table.columns().sequence.tolist() == [0, 1, 2]
+    assert [table.ends(int(key)) for key in table.columns().key] == [
+        ("alice", "bob", 0x1234), ("alice", "bob", 0x1234), ("a", "b", 0x1234),
+    ]  # fmt: skip
