@@ -1,39 +1,48 @@
-"""Link layer, IP, UDP and RTP headers, read by compiled code that never looks beyond what was captured.
+"""Link layers, tunnels and IP, read by compiled code that never looks beyond what was captured.
 
 In all functions `at` is where the header begins in the buffer, `end` where the captured bytes end and `stop` where
-the frame or datagram ended on the wire (`stop` is beyond `end` in a capture that cuts packets).
+the frame or datagram ended on the wire (`stop` is beyond `end` in a capture that cuts packets). A negative kind is
+minus the reason why there is nothing to read.
 """
 
 import numpy as np
-from numba import int64, njit
+from numba import int64
 from numpy.typing import NDArray
 
+from aqa.compiled import compiled
+
 REASONS = (
-    "candidate", "unknown link layer", "not IP", "not UDP", "IP fragment", "cut off before its headers end",
-    "malformed", "not RTP", "RTCP", "no capture time", "more flows than are followed", "ICMP",
+    "candidate", "unknown link layer", "not IP", "neither UDP nor RTP over TCP", "later IP fragment",
+    "cut off before its headers end", "malformed", "not RTP", "RTCP", "no capture time",
+    "more flows than are followed", "ICMP", "STUN", "DTLS", "SIP",
 )  # fmt: skip
 """What becomes of a frame, by code; all but the first are counted as skipped."""
 
-CANDIDATE, LINK, NOT_IP, NOT_UDP, FRAGMENT, CUT, MALFORMED, NOT_RTP, RTCP, NO_TIME, FLOODED, ICMP = range(
-    len(REASONS)
-)
-_DEPTH = 16  # VLAN tags, IPv6 extension headers or tunnelled IP headers followed: bounds loops
+(
+    CANDIDATE, LINK, NOT_IP, NOT_UDP, FRAGMENT, CUT, MALFORMED, NOT_RTP, RTCP, NO_TIME, FLOODED, ICMP, STUN, DTLS,
+    SIP,
+) = range(len(REASONS))  # fmt: skip
+_DEPTH = 16  # headers of one sort followed, tunnels included: bounds loops
+_IP, _ETHERNET, _PPP, _PPPOE = 0x0800, 0x6558, 0x880B, 0x8864  # EtherTypes; 0x6558 and 0x880B are GRE's for the two
+_LONGEST = 65_535  # a UDP datagram
+
+Bytes = NDArray[np.uint8]
 
 
-@njit("int64(uint8[::1], int64)", cache=True)
-def u16(data: NDArray[np.uint8], at: int) -> int:
+@compiled("int64(uint8[::1], int64)")
+def u16(data: Bytes, at: int) -> int:
     """Two bytes, network order."""
     return int((int64(data[at]) << 8) | int64(data[at + 1]))
 
 
-@njit("int64(uint8[::1], int64)", cache=True)
-def u32(data: NDArray[np.uint8], at: int) -> int:
+@compiled("int64(uint8[::1], int64)")
+def u32(data: Bytes, at: int) -> int:
     """Four bytes, network order."""
     return int((u16(data, at) << 16) | u16(data, at + 2))
 
 
-@njit("int64(uint8[::1], int64, boolean)", cache=True)
-def u32_of(data: NDArray[np.uint8], at: int, big: bool) -> int:
+@compiled("int64(uint8[::1], int64, boolean)")
+def u32_of(data: Bytes, at: int, big: bool) -> int:
     """Four bytes, big- or little-endian."""
     if big:
         return u32(data, at)
@@ -41,42 +50,92 @@ def u32_of(data: NDArray[np.uint8], at: int, big: bool) -> int:
     return int(low | (high << 16))
 
 
-@njit("int64(uint8[::1], int64, int64, int64)", cache=True)
-def _network(  # noqa: PLR0911 - one reason each
-    data: NDArray[np.uint8], at: int, end: int, link: int
-) -> int:
-    """Offset of the IP header, or minus the reason there is none."""
-    if link in (12, 14, 101, 228, 229):  # raw IP
-        return at
-    if link in (0, 108):  # BSD loopback: 4 bytes of address family, whose values differ by system
-        return at + 4
+@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64, int64)")
+def _link(data: Bytes, at: int, end: int, link: int) -> tuple[int, int]:
+    """EtherType of what a link layer (tcpdump.org/linktypes) carries, and where that begins."""
     if link == 1:
-        kind = at + 12
-    elif link == 113:
-        kind = at + 14
-    elif link == 276:
-        kind = at
-    else:
-        return -LINK
-    after = 20 if link == 276 else kind + 2 - at
-    if at + after > end:
-        return -CUT
-    at += after
-    kind = u16(data, kind)
+        return _ETHERNET, at
+    if link in (12, 14, 101, 228, 229):  # raw IP
+        return _IP, at
+    if link in (0, 108):  # BSD loopback: 4 bytes of address family, whose values differ by system
+        return _IP, at + 4
+    if link in (9, 50):
+        return _PPP, at
+    if link == 51:
+        return _PPPOE, at
+    if link not in (113, 276):  # Linux cooked captures
+        return -LINK, at
+    size, kind = (16, at + 14) if link == 113 else (20, at)
+    if at + size > end:
+        return -CUT, at
+    return u16(data, kind), at + size
+
+
+@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64)")
+def _ppp(data: Bytes, at: int, end: int) -> tuple[int, int]:
+    """RFC 1661 2, RFC 1662 3.1: address and control may be left out, the protocol be one byte."""
+    if at + 4 > end:
+        return -CUT, at
+    if data[at] == 0xFF and data[at + 1] == 3:
+        at += 2
+    short = data[at] & 1
+    protocol = int64(data[at]) if short else u16(data, at)
+    return (_IP if protocol in (0x21, 0x57) else -NOT_IP), at + (1 if short else 2)
+
+
+@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64)")
+def _mpls(data: Bytes, at: int, end: int) -> tuple[int, int]:
+    """RFC 3032 2.1: labels to the bottom of the stack; then IP, or Ethernet after a control word (RFC 4385 3)."""
     for _ in range(_DEPTH):
-        if kind in (0x0800, 0x86DD):
-            return at
-        if kind not in (0x8100, 0x88A8, 0x9100):  # IEEE 802.1Q, 802.1ad and its forerunner
-            return -NOT_IP
-        if at + 4 > end:
-            return -CUT
-        kind = u16(data, at + 2)
+        if at + 5 > end:
+            return -CUT, at
         at += 4
-    return -MALFORMED
+        if data[at - 2] & 1:
+            return (_IP, at) if data[at] >> 4 in (4, 6) else (_ETHERNET, at + 4)
+    return -MALFORMED, at
 
 
-@njit("UniTuple(int64, 3)(uint8[::1], int64, int64, int64)", cache=True)
-def _ipv4(data: NDArray[np.uint8], at: int, end: int, stop: int) -> tuple[int, int, int]:
+@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64, int64)")
+def _unwrap(data: Bytes, at: int, end: int, kind: int) -> tuple[int, int]:
+    """What the layer of this EtherType carries, and where that begins."""
+    if kind == _PPP:
+        return _ppp(data, at, end)
+    if kind == 0x8847 or kind == 0x8848:  # noqa: PLR1714
+        return _mpls(data, at, end)
+    if kind == _ETHERNET:
+        size, type_at = 14, at + 12
+    elif kind in (0x8100, 0x88A8, 0x9100):  # IEEE 802.1Q, 802.1ad and its forerunner
+        size, type_at = 4, at + 2
+    elif kind <= 1500 and at < end and data[at] == 0xAA:  # IEEE 802.3: a length; IEEE 802.2 with SNAP follows
+        size, type_at = 8, at + 6
+    elif kind == _PPPOE:  # RFC 2516 4
+        return _PPP, at + 6
+    else:
+        return -NOT_IP, at
+    if at + size > end:
+        return -CUT, at
+    return u16(data, type_at), at + size
+
+
+@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64)")
+def _gre(data: Bytes, at: int, end: int) -> tuple[int, int]:
+    """RFC 2784 2, RFC 2890 2, RFC 2637 4.1 (version 1), and ERSPAN's own headers inside."""
+    if at + 4 > end:
+        return -CUT, at
+    flags, kind = u16(data, at), u16(data, at + 2)
+    size = 4
+    for bit in (0x8000, 0x2000, 0x1000, 0x0080):  # checksum, key, sequence number; acknowledgement in version 1
+        if flags & bit:
+            size += 4
+    if kind == 0x88BE:  # ERSPAN: type II has a header of its own, and is known by the sequence number
+        return _ETHERNET, at + size + (8 if flags & 0x1000 else 0)
+    if kind == 0x22EB:
+        return _ETHERNET, at + size + 12
+    return (_IP if kind in (0x0800, 0x86DD) else kind), at + size
+
+
+@compiled("UniTuple(int64, 3)(uint8[::1], int64, int64, int64)")
+def _ipv4(data: Bytes, at: int, end: int, stop: int) -> tuple[int, int, int]:
     """RFC 791: protocol (or minus a reason), offset of what follows, and where the datagram ends on the wire."""
     if at + 20 > end:
         return -CUT, at, stop
@@ -86,13 +145,16 @@ def _ipv4(data: NDArray[np.uint8], at: int, end: int, stop: int) -> tuple[int, i
         total = stop - at
     if header < 20 or total < header:
         return -MALFORMED, at, stop
-    if u16(data, at + 6) & 0x1FFF:
+    fragment = u16(data, at + 6)
+    if fragment & 0x1FFF:
         return -FRAGMENT, at, stop
+    if fragment & 0x2000:  # the first of several: the datagram is longer than this frame, UDP says how long
+        return int64(data[at + 9]), at + header, at + _LONGEST
     return int64(data[at + 9]), at + header, min(stop, at + total)
 
 
-@njit("UniTuple(int64, 3)(uint8[::1], int64, int64, int64)", cache=True)
-def _ipv6(data: NDArray[np.uint8], at: int, end: int, stop: int) -> tuple[int, int, int]:
+@compiled("UniTuple(int64, 3)(uint8[::1], int64, int64, int64)")
+def _ipv6(data: Bytes, at: int, end: int, stop: int) -> tuple[int, int, int]:
     """RFC 8200 4: as `_ipv4`, with the chain of extension headers walked."""
     if at + 40 > end:
         return -CUT, at, stop
@@ -108,8 +170,11 @@ def _ipv6(data: NDArray[np.uint8], at: int, end: int, stop: int) -> tuple[int, i
             return -CUT, at, stop
         size = 8 * (int64(data[at + 1]) + 1)
         if following == 44:
-            if u16(data, at + 2) & 0xFFF8:
+            fragment = u16(data, at + 2)
+            if fragment & 0xFFF8:
                 return -FRAGMENT, at, stop
+            if fragment & 1:
+                stop = at + _LONGEST
             size = 8
         elif following == 51:  # RFC 4302 2.2: counts in 4 bytes
             size = 4 * (int64(data[at + 1]) + 2)
@@ -118,60 +183,57 @@ def _ipv6(data: NDArray[np.uint8], at: int, end: int, stop: int) -> tuple[int, i
     return -MALFORMED, at, stop
 
 
-@njit("UniTuple(int64, 3)(uint8[::1], int64, int64, int64, int64)", cache=True)
-def udp(  # noqa: PLR0911 - one reason each
-    data: NDArray[np.uint8], at: int, end: int, stop: int, link: int
-) -> tuple[int, int, int]:
-    """Offset of the innermost IP header (or minus a reason), of the UDP header, and end of the UDP payload."""
-    at = _network(data, at, end, link)
+@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64)")
+def _in_udp(data: Bytes, at: int, end: int) -> tuple[int, int]:
+    """What a tunnel in UDP at `at` carries, and where: GTP-U (3GPP TS 29.281 5.1), VXLAN (RFC 7348 5); else 0."""
+    if at + 16 > end:
+        return 0, at
+    source, target = u16(data, at), u16(data, at + 2)
+    at += 8
+    if (source == 2152 or target == 2152) and data[at] >> 4 == 3 and data[at + 1] == 255:
+        return _IP, at + (12 if data[at] & 7 else 8)
+    if target == 4789 and data[at] == 8:
+        return _ETHERNET, at + 8
+    return 0, at
+
+
+@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64, int64)")
+def _carried(data: Bytes, at: int, end: int, protocol: int) -> tuple[int, int]:
+    """What an IP protocol other than UDP and TCP carries, and where."""
+    if protocol < 0:
+        return protocol, at
+    if protocol in (4, 41):  # RFC 2003, RFC 2473: IP in IP
+        return _IP, at
+    if protocol == 47:
+        return _gre(data, at, end)
+    if protocol in (1, 58):  # an ICMP error quotes the packet that it is about: not one more packet
+        return -ICMP, at
+    return -NOT_UDP, at
+
+
+@compiled("UniTuple(int64, 4)(uint8[::1], int64, int64, int64, int64)")
+def locate(data: Bytes, at: int, end: int, stop: int, link: int) -> tuple[int, int, int, int]:
+    """The innermost UDP or TCP: protocol (or minus a reason), IP header, UDP or TCP header, end on the wire."""
+    kind, at = _link(data, at, end, link)
     for _ in range(_DEPTH):
-        if at < 0:
-            return at, 0, 0
-        if at >= end:
-            return -CUT, 0, 0
-        version = data[at] >> 4
-        if version not in (4, 6):
-            return -NOT_IP, 0, 0
-        protocol, after, stop = _ipv4(data, at, end, stop) if version == 4 else _ipv6(data, at, end, stop)
-        if protocol < 0:
-            return protocol, 0, 0
-        if protocol in (4, 41):  # RFC 2003, RFC 2473: IP in IP
-            at = after
+        if kind < 0:
+            return kind, 0, 0, 0
+        if kind != _IP and kind != 0x86DD:  # noqa: PLR1714 - a tuple is slow here
+            kind, at = _unwrap(data, at, end, kind)
             continue
-        if protocol in (1, 58):  # an ICMP error quotes the packet that it is about: not one more packet
-            return -ICMP, 0, 0
-        if protocol != 17:
-            return -NOT_UDP, 0, 0
-        if after + 8 > end:
-            return -CUT, 0, 0
-        length = u16(data, after + 4)
-        if length != 0 and length < 8:
-            return -MALFORMED, 0, 0
-        return at, after, (min(stop, after + length) if length else stop)
-    return -MALFORMED, 0, 0
-
-
-@njit("int64(uint8[::1], int64, int64, int64)", cache=True)
-def rtp_payload(data: NDArray[np.uint8], at: int, end: int, stop: int) -> int:
-    """Bytes of RTP payload by RFC 3550 5.1 and 5.3.1, or minus the reason why it can't be RTP.
-
-    What a cut capture does not show (extension length, padding count) is taken as zero.
-    """
-    if stop - at < 12:
-        return -NOT_RTP
-    if at + 12 > end:
-        return -CUT
-    if data[at] >> 6 != 2:  # RFC 7983 7: 128 to 191 is RTP or RTCP; STUN, DTLS, TURN channels lie elsewhere
-        return -NOT_RTP
-    if 64 <= data[at + 1] & 127 <= 95:  # RFC 5761 4: RTCP types 192 to 223
-        return -RTCP
-    size = 12 + 4 * (int64(data[at]) & 15)
-    if data[at] & 16:
-        if at + size + 4 > stop:
-            return -NOT_RTP
-        size += 4 + (4 * u16(data, at + size + 2) if at + size + 4 <= end else 0)
-    left = stop - at - size
-    if left >= 0 and data[at] & 32 and stop <= end:
-        padding = int64(data[stop - 1])
-        left = left - padding if padding else int64(-1)
-    return left if left >= 0 else -NOT_RTP
+        if at >= end:
+            return -CUT, 0, 0, 0
+        version, ip = data[at] >> 4, at
+        if version != 4 and version != 6:  # noqa: PLR1714
+            return -NOT_IP, 0, 0, 0
+        protocol, at, stop = _ipv4(data, ip, end, stop) if version == 4 else _ipv6(data, ip, end, stop)
+        if protocol == 6:
+            return protocol, ip, at, stop
+        if protocol == 17:
+            kind, after = _in_udp(data, at, end)
+            if kind == 0:
+                return protocol, ip, at, stop
+            at = after
+        else:
+            kind, at = _carried(data, at, end, protocol)
+    return -MALFORMED, 0, 0, 0

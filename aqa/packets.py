@@ -2,17 +2,15 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
-from numpy.typing import NDArray
-
 from aqa import chunks
-from aqa.frames import Columns, Table
+from aqa.frames import Table
+from aqa.headers import CANDIDATE
 from aqa.measures import rtp
 from aqa.model import InputError, Stream
 
@@ -87,40 +85,24 @@ def _fill(table: Table, module: ModuleType, path: Path, name: str) -> str | None
             table.add(records)
     except chunks.DamagedError as error:
         return f"{name}: {error}"
+    if table.lies:
+        return f"{name}: {table.lies} records whose lengths can't be true were passed over; copy or capture it again"
     return None
 
 
 def _streams(table: Table, name: str, codecs: Mapping[int, str]) -> tuple[list[Stream], dict[str, int]]:
-    columns = table.columns()
     skipped = table.skipped()
     found, used = [], 0
-    for key, rows in _groups(columns):
-        packets = _arrivals(columns, rows)
+    for key, rows in table.groups(rtp.MIN_PACKETS):
+        packets = rtp.Arrivals.of(rows)
         if rtp.looks_like_rtp(packets):
-            place = _place(table, key, name)
-            found.append(rtp.make_stream(place, packets, codecs))
+            found.append(rtp.make_stream(_place(table, key, name), packets, codecs))
             used += len(found[-1].arrival_ns)
-    if len(columns.key) > used:
-        skipped["no stream of RTP"] = len(columns.key) - used
+    candidates = int(table.reasons[CANDIDATE])
+    if candidates > used:
+        skipped["no stream of RTP"] = candidates - used
     found.sort(key=lambda stream: (int(stream.arrival_ns[0]), stream.ssrc, stream.src, stream.dst))
     return found, skipped
-
-
-def _groups(columns: Columns) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """(Flow, SSRC) key and rows in file order, where there are enough to tell."""
-    order = np.argsort(columns.key, kind="stable")
-    starts = np.flatnonzero(np.diff(columns.key[order], prepend=-1))
-    ends = np.append(starts[1:], len(order))
-    enough = ends - starts >= rtp.MIN_PACKETS
-    for start, end in zip(starts[enough].tolist(), ends[enough].tolist(), strict=True):
-        yield int(columns.key[order[start]]), order[start:end]
-
-
-def _arrivals(columns: Columns, rows: NDArray[np.int64]) -> rtp.Arrivals:
-    return rtp.Arrivals(
-        columns.arrival_ns[rows], columns.sequence[rows], columns.timestamp[rows], columns.payload_type[rows],
-        columns.marker[rows], columns.payload_bytes[rows].astype(np.int64),
-    )  # fmt: skip
 
 
 def _place(table: Table, key: int, name: str) -> rtp.Place:

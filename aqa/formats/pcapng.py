@@ -5,17 +5,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numba import int64, njit
+from numba import int64
 from numpy.typing import NDArray
 
 from aqa.chunks import CHUNK_BYTES, Piece, cut, pieces
+from aqa.compiled import compiled
 from aqa.frames import NEVER, Records
 from aqa.headers import u32_of
 
 MAX_BLOCK = 16 << 20  # bytes; wiretap's MAX_BLOCK_SIZE is the same
 MAX_INTERFACES = 4096  # of one section
 _SECTION, _INTERFACE, _OLD_PACKET, _SIMPLE, _PACKET = 0x0A0D0D0A, 1, 2, 3, 6
-_MORE, _LIE, _DECLARATION = 0, 1, 2  # why the walk stopped
+_MORE, _LIE, _DECLARATION, _FULL = 0, 1, 2, 3  # why the walk stopped
 _MAGIC = 0x1A2B3C4D
 _TSRESOL, _TSOFFSET = 9, 14  # options of an interface
 _FAR_S = 10**12
@@ -26,7 +27,7 @@ def sniff(head: bytes) -> bool:
     return head[:4] == b"\x0a\x0d\x0d\x0a" and head[8:12] in (b"\x1a\x2b\x3c\x4d", b"\x4d\x3c\x2b\x1a")
 
 
-@njit("int64(int64, int64, int64)", cache=True)
+@compiled("int64(int64, int64, int64)")
 def _nanoseconds(units, resolution, offset_s):  # type: ignore[no-untyped-def]
     """Time by if_tsresol (a power of ten, or of two with the upper bit set) and if_tsoffset (section 4.2)."""
     power = resolution & 127
@@ -60,7 +61,7 @@ def _nanoseconds(units, resolution, offset_s):  # type: ignore[no-untyped-def]
     return seconds * 1_000_000_000 + part
 
 
-@njit("boolean(uint8[::1], int64, int64, boolean, int64[:, ::1], int64[:])", cache=True)
+@compiled("boolean(uint8[::1], int64, int64, boolean, int64[:, ::1], int64[:])")
 def _packet(data, at, size, big, interfaces, out):  # type: ignore[no-untyped-def]
     """An enhanced (section 4.3) or old packet block; False if its interface or length can't be true."""
     interface = u32_of(data, at + 8, big)
@@ -78,28 +79,28 @@ def _packet(data, at, size, big, interfaces, out):  # type: ignore[no-untyped-de
     return True
 
 
-@njit("UniTuple(int64, 3)(uint8[::1], boolean, int64[:, ::1], int64[:, ::1])", cache=True)
-def _walk_kernel(data, big, interfaces, out):  # type: ignore[no-untyped-def]
-    """Packets of the blocks that lie whole in `data`: how many, where it stopped, and why.
+@compiled("UniTuple(int64, 4)(uint8[::1], int64, boolean, int64[:, ::1], int64[:, ::1])")
+def _walk_kernel(data, at, big, interfaces, out):  # type: ignore[no-untyped-def]
+    """Packets of the blocks from `at` on that lie whole in `data`: how many, where it stopped, why, and lies.
 
+    A packet block that lies inside costs itself; one whose lengths disagree stops the walk.
     Rows of `interfaces`: link type, if_tsresol, if_tsoffset, snap length. Rows of `out`: as in Records.
     """
-    at, n = 0, 0
+    n, lies = 0, 0
     while at + 12 <= len(data) and n < out.shape[1]:
         kind = u32_of(data, at, big)
         if kind in (_SECTION, _INTERFACE):
-            return n, at, _DECLARATION
+            return n, at, _DECLARATION, lies
         size = u32_of(data, at + 4, big)
         if size < 12 or size % 4 or size > MAX_BLOCK:
-            return n, at, _LIE
+            return n, at, _LIE, lies
         if at + size > len(data):
             break
         if u32_of(data, at + size - 4, big) != size:
-            return n, at, _LIE
-        if kind in (_PACKET, _OLD_PACKET) and size >= 32:
-            if not _packet(data, at, size, big, interfaces, out[:, n]):
-                return n, at, _LIE
-            n += 1
+            return n, at, _LIE, lies
+        if kind in (_PACKET, _OLD_PACKET):
+            good = size >= 32 and _packet(data, at, size, big, interfaces, out[:, n])
+            n, lies = n + good, lies + (not good)
         elif kind == _SIMPLE and size >= 16 and interfaces.shape[1]:
             snap = interfaces[3, 0] if interfaces[3, 0] else size
             out[0, n] = at + 12
@@ -109,7 +110,25 @@ def _walk_kernel(data, big, interfaces, out):  # type: ignore[no-untyped-def]
             out[4, n] = NEVER
             n += 1
         at += size
-    return n, at, _MORE
+    return n, at, (_FULL if n == out.shape[1] else _MORE), lies
+
+
+@compiled("UniTuple(int64, 2)(uint8[::1], int64, boolean, boolean)")
+def _resume_kernel(data, at, big, last):  # type: ignore[no-untyped-def]
+    """The first place from `at` on where a block of a known type ends in its own length: 1, place.
+
+    0 and the first place that might be one, if more data has to tell.
+    """
+    while at + 12 <= len(data):
+        kind, size = u32_of(data, at, big), u32_of(data, at + 4, big)
+        if kind in (_SECTION, 1, 2, 3, 4, 5, 6) and size >= 12 and size % 4 == 0 and size <= MAX_BLOCK:
+            if at + size <= len(data):
+                if u32_of(data, at + size - 4, big) == size:
+                    return 1, at
+            elif not last:
+                return 0, at
+        at += 1
+    return 0, min(at, len(data))
 
 
 @dataclass
@@ -119,13 +138,9 @@ class _Section:
     big: bool
     interfaces: list[tuple[int, int, int, int]] = field(default_factory=list)
 
-    def walk(self, data: NDArray[np.uint8]) -> tuple[Records, int, int]:
-        """The packets of `data` up to its end or the next declaration."""
-        interfaces = np.array(self.interfaces, np.int64).reshape(-1, 4).T.copy()
-        out = np.empty((5, len(data) // 16 + 1), np.int64)
-        n, at, why = _walk_kernel(data, self.big, interfaces, out)
-        offset, captured, wire, link, time_ns = (row[:n] for row in out)
-        return Records(data, offset, captured, wire, link, time_ns), at, why
+    def table(self) -> NDArray[np.int64]:
+        """The interfaces as the kernel wants them, shape (4, n)."""
+        return np.array(self.interfaces, np.int64).reshape(-1, 4).T.copy()
 
     def declare(self, block: bytes) -> None:
         """An interface (section 4.2): link type, snap length, then options."""
@@ -147,62 +162,83 @@ class _Section:
         return int.from_bytes(raw, "big" if self.big else "little", signed=signed)
 
 
-class _LieError(Exception):
-    """A block that can't be true."""
+@dataclass
+class _File:
+    """How far the blocks of a file have been read."""
 
+    section: _Section = field(default_factory=lambda: _Section(False))
+    lost: bool = False  # where the next block begins is not known
+    lies: int = 0  # since the last records that were handed over
+    out: NDArray[np.int64] = field(default_factory=lambda: np.empty((5, 1 << 14), np.int64))
 
-def _declaration(data: NDArray[np.uint8], at: int, section: _Section | None) -> tuple[_Section | None, int]:
-    """Section after the declaring block at `at`, and where the next begins: `at` if more bytes are needed."""
-    begins = section is None or u32_of(data, at, section.big) == _SECTION
-    if begins:
-        big = int.from_bytes(bytes(data[at + 8 : at + 12]), "big") == _MAGIC
-        if not big and int.from_bytes(bytes(data[at + 8 : at + 12]), "little") != _MAGIC:
-            raise _LieError
-        after = _Section(big)
-    else:
-        after = section if section is not None else _Section(False)
-    size = u32_of(data, at + 4, after.big)
-    if size < 20 or size % 4 or size > MAX_BLOCK or len(after.interfaces) >= MAX_INTERFACES:
-        raise _LieError
-    if at + size > len(data):
-        return section, at
-    if u32_of(data, at + size - 4, after.big) != size:
-        raise _LieError
-    if not begins:
-        after.declare(bytes(data[at : at + size]))
-    return after, at + size
+    def records(self, piece: Piece) -> Iterator[Records]:
+        """The packets of the blocks that lie whole in a piece; what can't be a block is passed over."""
+        why = _DECLARATION
+        while why != _MORE:
+            if self.lost:
+                found, piece.used = _resume_kernel(piece.data, piece.used, self.section.big, piece.last)
+                self.lost = not found
+                if self.lost:
+                    return
+            n, piece.used, why, lies = _walk_kernel(
+                piece.data, piece.used, self.section.big, self.section.table(), self.out
+            )
+            self.lies += lies
+            if n:
+                offset, captured, wire, link, time_ns = (row[:n] for row in self.out)
+                yield Records(piece.data, offset, captured, wire, link, time_ns, lies=self.lies)
+                self.lies = 0
+            if why == _DECLARATION:
+                why = self._declare(piece)
+            if why == _LIE:
+                self.lost = True
+                self.lies += 1
+                piece.used += 1
 
+    def ending(self, piece: Piece) -> Iterator[Records]:
+        """What follows a block that claims more than the file has; and the lies that nothing followed."""
+        if piece.used < len(piece.data) and not self.lost:
+            self.lost, self.lies, stopped = True, self.lies + 1, piece.used
+            piece.used += 1
+            yield from self.records(piece)
+            if self.lost:  # nothing follows: the file was cut
+                self.lies, piece.used = self.lies - 1, stopped
+        if self.lies:
+            none = np.zeros(0, np.int64)
+            yield Records(piece.data[:0], none, none, none, none, none, lies=self.lies)
 
-def _declared(piece: Piece, section: _Section | None) -> tuple[_Section | None, bool]:
-    """Take all declarations at the head of what is unused; whether more bytes are needed to go on."""
-    while len(piece.data) - piece.used >= 12:
-        if section is not None and u32_of(piece.data, piece.used, section.big) not in (_SECTION, _INTERFACE):
-            return section, False
-        try:
-            section, at = _declaration(piece.data, piece.used, section)
-        except _LieError:
-            where = piece.position + piece.used
-            raise cut(where, "a section or interface block that can't be true") from None
-        if at == piece.used:
-            break
-        piece.used = at
-    return section, True
+    def _declare(self, piece: Piece) -> int:
+        """Take the section or interface block at `piece.used`: _DECLARATION if it was whole and true."""
+        data, at, section = piece.data, piece.used, self.section
+        begins = u32_of(data, at, section.big) == _SECTION
+        if begins:
+            magic = bytes(data[at + 8 : at + 12])
+            section = _Section(int.from_bytes(magic, "big") == _MAGIC)
+            if not section.big and int.from_bytes(magic, "little") != _MAGIC:
+                return _LIE
+        size = u32_of(data, at + 4, section.big)
+        if size < 20 or size % 4 or size > MAX_BLOCK:
+            return _LIE
+        if at + size > len(data):
+            return _MORE
+        if u32_of(data, at + size - 4, section.big) != size:
+            return _LIE
+        if not begins and len(section.interfaces) < MAX_INTERFACES:
+            section.declare(bytes(data[at : at + size]))
+        elif not begins:
+            self.lies += 1
+        self.section = section
+        piece.used += size
+        return _DECLARATION
 
 
 def read(path: Path, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Records]:
     """The frames of a pcapng file, a buffer at a time; `aqa.chunks.DamagedError` where it can't go on."""
-    section: _Section | None = None
+    file = _File()
     for piece in pieces(path, chunk_bytes=chunk_bytes, longest=MAX_BLOCK):
-        while True:
-            section, wait = _declared(piece, section)
-            if wait or section is None:
-                break
-            records, used, why = section.walk(piece.data[piece.used :])
-            piece.used += used
-            yield records
-            if why == _LIE:
-                raise cut(piece.position + piece.used, "a block whose length or interface can't be true")
-            if why == _MORE:
-                break
-        if piece.last and piece.used < len(piece.data):
-            raise cut(piece.position + piece.used, "the file ends inside a block")
+        yield from file.records(piece)
+        if piece.last:
+            stopped = piece.used
+            yield from file.ending(piece)
+            if piece.used < len(piece.data):
+                raise cut(piece.position + stopped, "the file ends inside a block")

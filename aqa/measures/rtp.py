@@ -29,6 +29,16 @@ class Arrivals:
     marker: Flags
     payload_bytes: Ints
 
+    @classmethod
+    def of(cls, rows: NDArray[np.void]) -> "Arrivals":
+        """From rows of dtype `aqa.parse.ROW`."""
+        kind: NDArray[np.uint8] = np.ascontiguousarray(rows["type"])
+        return cls(
+            np.ascontiguousarray(rows["arrival_ns"]), np.ascontiguousarray(rows["sequence"]),
+            np.ascontiguousarray(rows["timestamp"]), kind & np.uint8(127), kind > 127,
+            rows["payload_bytes"].astype(np.int64),
+        )  # fmt: skip
+
     def where(self, keep: Flags) -> "Arrivals":
         """The packets that `keep` marks."""
         return Arrivals(*(getattr(self, name)[keep] for name in self.__dataclass_fields__))
