@@ -339,6 +339,21 @@ class Media:
     error: str | None = None  # why it could not be read at all, or was left early
 
 
+@dataclass(frozen=True)
+class Reported:
+    """What RTCP says of one stream: its sender of its clock, its receivers of what reached them."""
+
+    cname: str | None = None
+    reports: int = 0  # report blocks about it
+    lost: int | None = None  # packets, by the last report (RFC 3550 6.4.1: duplicates count against it)
+    loss_pct: float | None = None  # mean of the shares that the reports give for the time since the one before
+    jitter: int | None = None  # largest, in RTP clock units
+    rtt_ms: tuple[float, ...] = ()  # from where the log was taken to the receiver and back
+    sender_times: tuple[tuple[int, int], ...] = ()  # sender reports: UTC in ns by the sender's clock, RTP time
+    bye_ns: int | None = None  # when it said that it leaves
+    extended: str | None = None  # RTCP XR, the last block of each type, JSON text
+
+
 NO_LEVEL = 1
 """Stands for an audio level that is not known: levels are -127 to 0 dBov."""
 
@@ -370,7 +385,7 @@ class Stream:
     copies: NDArray[np.uint8]  # how many packets before it each one carries a copy of (RED, Opus in-band FEC)
     copies_known: bool  # whether the payload could be looked into: false for SRTP, where copies are not measured
     level_dbov: NDArray[np.int16]  # audio level from the header extension of RFC 6464; NO_LEVEL where there is none
-    cname: str | None  # of its source, from RTCP SDES
+    reported: "Reported | None" = None  # what RTCP in the same log says of it
 
 
 @dataclass(frozen=True)

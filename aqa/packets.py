@@ -3,16 +3,18 @@
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
 from aqa import chunks
 from aqa.frames import Table
-from aqa.headers import CANDIDATE
+from aqa.headers import CANDIDATE, RTCP, SIP
 from aqa.measures import rtp
-from aqa.model import InputError, Stream
+from aqa.model import InputError, Reported, Stream
+from aqa.rtcp import Arrived, read_rtcp
+from aqa.sdp import Description, read_sdp
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class PacketLog:
     skipped: dict[str, int]  # frames that are in no stream, by reason
     streams: tuple[Stream, ...]  # by first packet, then SSRC and flow
     warning: str | None  # why it was not read to its end
+    cut_packets: int = 0  # frames of which the capture holds a part only: sizes are those of UDP
 
 
 @cache
@@ -75,7 +78,15 @@ def read_log(path: Path, *, name: str, codecs: Mapping[int, str]) -> PacketLog:
         raise InputError(warning)
     streams, skipped = _streams(table, name, codecs)
     return PacketLog(
-        name, _short(module), table.start_ns, table.end_ns, table.frames, skipped, tuple(streams), warning
+        name,
+        _short(module),
+        table.start_ns,
+        table.end_ns,
+        table.frames,
+        skipped,
+        tuple(streams),
+        warning,
+        table.cut_frames,
     )
 
 
@@ -93,10 +104,12 @@ def _fill(table: Table, module: ModuleType, path: Path, name: str) -> str | None
 def _streams(table: Table, name: str, codecs: Mapping[int, str]) -> tuple[list[Stream], dict[str, int]]:
     skipped = table.skipped()
     found, used = [], 0
+    told = _Told.of(table, codecs)
     for key, rows in table.groups(rtp.MIN_PACKETS):
         packets = rtp.Arrivals.of(rows)
         if rtp.looks_like_rtp(packets):
-            found.append(rtp.make_stream(_place(table, key, name), packets, codecs))
+            place = _place(table, key, name)
+            found.append(rtp.make_stream(place, packets, told.named(place)))
             used += len(found[-1].arrival_ns)
     candidates = int(table.reasons[CANDIDATE])
     if candidates > used:
@@ -108,3 +121,26 @@ def _streams(table: Table, name: str, codecs: Mapping[int, str]) -> tuple[list[S
 def _place(table: Table, key: int, name: str) -> rtp.Place:
     src, dst, ssrc = table.ends(key)
     return rtp.Place(name, table.start_ns or 0, ssrc, src, dst)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What the log itself says of its streams, by RTCP and SDP, and what the settings say."""
+
+    codecs: Mapping[int, str]
+    reported: Mapping[int, Reported]
+    described: Mapping[str, Description]
+
+    @classmethod
+    def of(cls, table: Table, codecs: Mapping[int, str]) -> "_Told":
+        reports = read_rtcp(Arrived(item.time_ns, item.data) for item in table.messages if item.kind == RTCP)
+        return cls(codecs, reports, read_sdp(item.data for item in table.messages if item.kind == SIP))
+
+    def named(self, place: rtp.Place) -> rtp.Named:
+        """By where the stream goes to, else where it comes from: the answer names the types of the offer."""
+        description = self.described.get(place.dst) or self.described.get(place.src) or Description("")
+        reported = self.reported.get(place.ssrc)
+        cname = description.cnames.get(place.ssrc)
+        if cname and (reported is None or reported.cname is None):
+            reported = replace(reported or Reported(), cname=cname)
+        return rtp.Named(self.codecs, description.codecs, description.level_id, reported)

@@ -17,9 +17,12 @@ def arrivals(packets: Sequence[Packet]) -> rtp.Arrivals:
         np.array([p.payload_type for p in packets], np.uint8),
         np.array([p.marker for p in packets], np.bool_),
         np.array([len(p.payload) for p in packets], np.int64),
+        np.array([int.from_bytes(p.payload[:2].ljust(2, b"\0"), "big") for p in packets], np.uint16),
+        *(np.zeros(len(packets), np.uint8) for _ in range(2)),
+        *(np.zeros(len(packets), np.uint16) for _ in range(2)),
     )
 
 
 def stream(packets: Sequence[Packet], codecs: Mapping[int, str] | None = None) -> Stream:
     place = rtp.Place("test.pcap", START_NS, packets[0].ssrc, "10.0.0.1:5004", "10.0.0.2:6004")
-    return rtp.make_stream(place, arrivals(packets), codecs or {})
+    return rtp.make_stream(place, arrivals(packets), rtp.Named(codecs or {}))

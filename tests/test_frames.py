@@ -1,5 +1,6 @@
 """Frames: every link layer and header by hand, dpkt as an independent reader, and nothing read out of bounds."""
 
+import itertools
 import os
 import struct
 import subprocess
@@ -43,6 +44,15 @@ def only(table: Table) -> tuple[int, int, int, bool, int]:
     return int(row["sequence"]), int(row["timestamp"]), kind & 127, kind > 127, int(row["payload_bytes"])
 
 
+def stun(kind: int, *attributes: tuple[int, bytes]) -> bytes:
+    body = b"".join(struct.pack(">HH", a, len(v)) + v + bytes(-len(v) % 4) for a, v in attributes)
+    return struct.pack(">HHI", kind, len(body), 0x2112A442) + bytes(12) + body
+
+
+def tcp(payload: bytes, sequence: int = 1000, *, port: int = 5004) -> bytes:
+    return struct.pack(">HHIIBBHHH", port, 6004, sequence, 0, 0x80, 0x18, 999, 0, 0) + bytes(12) + payload
+
+
 IP = ipv4(udp(rtp(PACKET)))
 SIX = ipv6(udp(rtp(PACKET)))
 FRAMES = {
@@ -65,6 +75,25 @@ FRAMES = {
     ),
     "ipv6 authentication": (229, ipv6(b"\x11\x04" + bytes(22) + udp(rtp(PACKET)), following=51)),
     "ipv6 whole in a fragment header": (229, ipv6(b"\x11\x00" + bytes(6) + udp(rtp(PACKET)), following=44)),
+    "mpls": (1, ethernet(struct.pack(">II", 0x00010040, 0x00020140) + IP, kind=0x8847)),
+    "pseudowire": (1, ethernet(struct.pack(">II", 0x00010140, 0) + ethernet(IP), kind=0x8847)),
+    "snap": (1, bytes(12) + struct.pack(">H", 8 + len(IP)) + b"\xaa\xaa\x03\0\0\0\x08\0" + IP),
+    "pppoe": (1, ethernet(b"\x11\0\0\x07" + struct.pack(">H", 2 + len(IP)) + b"\0\x21" + IP, kind=0x8864)),
+    "ppp": (9, b"\xff\x03\0\x21" + IP),
+    "ppp, protocol of one byte": (9, b"\x57" + SIX),
+    "gre": (101, ipv4(b"\0\0\x08\0" + IP, protocol=47)),
+    "gre with checksum, key and sequence": (101, ipv4(b"\xb0\0\x86\xdd" + bytes(12) + SIX, protocol=47)),
+    "gre of ethernet": (101, ipv4(b"\0\0\x65\x58" + ethernet(IP), protocol=47)),
+    "pptp": (101, ipv4(b"\x30\x81\x88\x0b" + bytes(12) + b"\xff\x03\0\x21" + IP, protocol=47)),
+    "erspan": (101, ipv4(b"\x10\0\x88\xbe" + bytes(12) + ethernet(IP), protocol=47)),
+    "gtp": (101, ipv4(udp(struct.pack(">BBHI", 0x30, 255, len(IP), 9) + IP, dport=2152))),
+    "vxlan": (101, ipv4(udp(b"\x08" + bytes(7) + ethernet(IP), dport=4789))),
+    "turn channel": (101, ipv4(udp(struct.pack(">HH", 0x4000, 32) + rtp(PACKET)))),
+    "turn data indication": (101, ipv4(udp(stun(0x0017, (0x0012, bytes(8)), (0x0013, rtp(PACKET)))))),
+    "turn send indication": (101, ipv4(udp(stun(0x0016, (0x8022, b"abc"), (0x0013, rtp(PACKET)))))),
+    "tcp, rfc 4571": (101, ipv4(tcp(struct.pack(">H", 32) + rtp(PACKET)), protocol=6)),
+    "tcp, interleaved": (101, ipv4(tcp(b"$\0" + struct.pack(">H", 32) + rtp(PACKET)), protocol=6)),
+    "tcp, turn channel": (101, ipv4(tcp(struct.pack(">HH", 0x4001, 32) + rtp(PACKET)), protocol=6)),
     "csrc, extension, padding": (101, ipv4(udp(rtp(PACKET, csrc=3, extension=2, padding=5)))),
 }
 
@@ -220,3 +249,68 @@ def test_a_bare_packet_is_of_the_flow_that_its_link_names() -> None:
     assert [table.ends(int(key)) for key in rows["key"]] == [
         ("alice", "bob", 0x1234), ("alice", "bob", 0x1234), ("a", "b", 0x1234),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("pieces", [[20, 90, 130, 200], [34, 68, 102], [150]])
+def test_packets_that_cross_tcp_segments_are_found(pieces: list[int]) -> None:
+    """RFC 4571: a packet whose header lies in one segment counts there; the next begins where its length says."""
+    made = [rtp(Packet(0.0, n, 160 * n, payload=bytes(20))) for n in range(8)]
+    stream = b"".join(struct.pack(">H", len(item)) + item for item in made)
+    cuts = [0, *pieces, len(stream)]
+    segments = [ipv4(tcp(stream[a:b], 5000 + a), protocol=6) for a, b in itertools.pairwise(cuts)]
+    found = rows_of(parse(*segments, link=101))["sequence"].tolist()
+    headers = [34 * n for n in range(8)]
+    whole = [n for n, at in enumerate(headers) if not any(at < cut < at + 14 for cut in pieces)]
+    assert set(whole) <= set(found) and found == sorted(found)
+
+
+def test_several_packets_in_one_segment() -> None:
+    made = [rtp(Packet(0.0, n, 160 * n, payload=bytes(20))) for n in range(8)]
+    stream = b"".join(struct.pack(">H", len(item)) + item for item in made)
+    table = parse(ipv4(tcp(stream), protocol=6), link=101)
+    assert rows_of(table)["sequence"].tolist() == list(range(8))
+    assert table.skipped() == {}
+
+
+def test_the_first_fragment_counts_with_its_whole_length() -> None:
+    whole = udp(rtp(Packet(0.0, 7, 1600, payload=bytes(3000))))
+    first, second = ipv4(whole[:1480], fragment=0x2000), ipv4(whole[1480:2960], fragment=0x2000 | 185)
+    table = parse(first, second, link=101)
+    assert only(table)[4] == 3000
+    assert table.skipped() == {"later IP fragment": 1}
+
+
+def test_sip_and_rtcp_are_kept_as_they_came() -> None:
+    table = parse(ipv4(udp(b"\x80\xc9" + bytes(6))), ipv4(udp(b"SIP/2.0 200 OK\r\n")), link=101)
+    assert [(item.src, item.dst, item.data) for item in table.messages] == [
+        ("10.0.0.1:5004", "10.0.0.2:6004", b"\x80\xc9" + bytes(6)),
+        ("10.0.0.1:5004", "10.0.0.2:6004", b"SIP/2.0 200 OK\r\n"),
+    ]
+
+
+def test_a_flood_of_made_up_ssrcs_is_capped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aqa.frames.MAX_KEYS", 50)
+    table = parse(*(ipv4(udp(rtp(Packet(0.0, 1, 1, ssrc=n)))) for n in range(80)), link=101)
+    assert len(rows_of(table)) == 50
+    assert table.skipped() == {"more flows than are followed": 30}
+
+
+def test_rows_beyond_what_memory_holds_come_back_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("aqa.grouping.SPILL_ROWS", 7)
+    table = Table()
+    for n in range(40):
+        one, other = (rtp(Packet(0.0, n, 160 * n, ssrc=ssrc)) for ssrc in (5, 6))
+        part = parse(ipv4(udp(one)), ipv4(udp(other)), link=101)
+        for _, rows in part.groups(1):
+            raw = rows.view(np.uint64).reshape(-1, 4)
+            table.rows.add(raw)
+    table._count = 2
+    found = dict(table.groups(1))
+    assert [found[key]["sequence"].tolist() for key in (0, 1)] == [list(range(40))] * 2
+
+
+def test_levels_of_rfc_6464_are_read() -> None:
+    packet = rtp(PACKET, extension=1)
+    raw = packet[:16] + bytes([0x10, 0x80 | 33, 0, 0]) + packet[20:]
+    (row,) = rows_of(parse(ipv4(udp(raw)), link=101))
+    assert (int(row["extension"]), int(row["extension_2"])) == (1 << 8 | 0x80 | 33, 0)

@@ -6,14 +6,15 @@ extended sequence numbers, summed over resets; `lost` is expected less the uniqu
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aqa.measures.clock import FASTEST_HZ, STATIC, infer_clock, named_clock
+from aqa.measures.payload import OPUS_HZ, is_opus, levels_dbov, opus_copies, red_type
 from aqa.measures.sequence import extend, stretches, unwrap_time
-from aqa.model import NO_LEVEL, Flags, Ints, Stream
+from aqa.model import Flags, Ints, Reported, Stream
 
 MIN_PACKETS = 5  # fewer do not tell RTP from chance
 
@@ -28,6 +29,11 @@ class Arrivals:
     payload_types: NDArray[np.uint8]
     marker: Flags
     payload_bytes: Ints
+    head: NDArray[np.uint16]  # first two bytes of payload
+    copies: NDArray[np.uint8]  # read as RED: blocks before the newest
+    primary: NDArray[np.uint8]  # read as RED: payload type of the newest
+    extension: NDArray[np.uint16]  # header extension elements of one byte: id << 8 | value
+    extension_2: NDArray[np.uint16]
 
     @classmethod
     def of(cls, rows: NDArray[np.void]) -> "Arrivals":
@@ -36,7 +42,9 @@ class Arrivals:
         return cls(
             np.ascontiguousarray(rows["arrival_ns"]), np.ascontiguousarray(rows["sequence"]),
             np.ascontiguousarray(rows["timestamp"]), kind & np.uint8(127), kind > 127,
-            rows["payload_bytes"].astype(np.int64),
+            rows["payload_bytes"].astype(np.int64), np.ascontiguousarray(rows["head"]),
+            np.ascontiguousarray(rows["copies"]), np.ascontiguousarray(rows["primary"]),
+            np.ascontiguousarray(rows["extension"]), np.ascontiguousarray(rows["extension_2"]),
         )  # fmt: skip
 
     def where(self, keep: Flags) -> "Arrivals":
@@ -98,8 +106,28 @@ class Place:
     dst: str
 
 
-def make_stream(place: Place, packets: Arrivals, codecs: Mapping[int, str]) -> Stream:
+@dataclass(frozen=True)
+class Named:
+    """What settings, a description in the log, and RTCP say of a stream."""
+
+    settings: Mapping[int, str] = field(default_factory=dict)  # payload type -> "opus/48000/2"
+    described: Mapping[int, str] = field(default_factory=dict)  # likewise, from SDP or the log's own header
+    level_id: int | None = None  # header extension of the audio level
+    reported: Reported | None = None
+
+    @property
+    def codecs(self) -> dict[int, str]:
+        """By payload type; settings know better than a description."""
+        return {**self.described, **self.settings}
+
+    def origin(self, kind: int) -> str:
+        """Where the name of a payload type is from."""
+        return "settings" if kind in self.settings else "sdp"
+
+
+def make_stream(place: Place, packets: Arrivals, named: Named) -> Stream:
     """The stream of one (flow, SSRC); packets out of place are left out. At least one packet is needed."""
+    codecs = named.codecs
     extended, segment = extend(packets.sequence)
     kept = segment >= 0
     packets, extended, segment = packets.where(kept), extended[kept], segment[kept]
@@ -115,12 +143,14 @@ def make_stream(place: Place, packets: Arrivals, codecs: Mapping[int, str]) -> S
     media = _last_media_type(packets.payload_types, events)
     clocks, resets = _per_stretch(stretch, clock, segment)
     codec = codecs.get(media, STATIC.get(media, (None, 0))[0])
+    copies, copies_known, opus = _copies(packets, extended, timestamp, clock, codecs)
     return Stream(
-        place.log, place.ssrc, place.src, place.dst, int(np.bincount(packets.payload_types).argmax()), codec,
-        clocks[-1], _origin(media, codecs, clocks[-1]), place.log_start_ns, packets.arrival_ns, extended,
+        place.log, place.ssrc, place.src, place.dst, int(np.bincount(packets.payload_types).argmax()),
+        codec or ("opus" if opus else None),
+        clocks[-1], _origin(media, named, clocks[-1]), place.log_start_ns, packets.arrival_ns, extended,
         timestamp, packets.payload_types, packets.marker, packets.payload_bytes.astype(np.int64), stretch,
-        clocks, resets, duplicates(extended), events, np.zeros(len(extended), np.uint8), False,
-        np.full(len(extended), NO_LEVEL, np.int16), None,
+        clocks, resets, duplicates(extended), events, copies, copies_known,
+        levels_dbov(packets.extension, packets.extension_2, named.level_id), named.reported,
     )  # fmt: skip
 
 
@@ -154,11 +184,27 @@ def _per_stretch(
     return tuple(int(hz) or None for hz in clocks), tuple(bool(reset) for reset in resets)
 
 
-def _origin(media: int, codecs: Mapping[int, str], clock_hz: int | None) -> str:
+def _copies(
+    packets: Arrivals, extended: Ints, timestamp: Ints, clock: Ints, codecs: Mapping[int, str]
+) -> tuple[NDArray[np.uint8], bool, bool]:
+    """How many earlier packets each one carries copies of, whether that could be seen, and whether it is Opus."""
+    red = next((kind for kind, name in codecs.items() if name.lower().startswith("red/")), None)
+    if red is None and packets.copies.any():
+        red = red_type(packets.payload_types, packets.copies, packets.primary)
+    if red is not None:
+        return np.where(packets.payload_types == red, packets.copies, 0).astype(np.uint8), True, False
+    opus = bool(np.any(clock == OPUS_HZ)) and is_opus(packets.head, extended, timestamp)
+    if opus:
+        return opus_copies(packets.head), True, True
+    clear = bool((packets.payload_types < 96).any())  # RFC 3551's codecs carry no copies
+    return np.zeros(len(extended), np.uint8), clear, False
+
+
+def _origin(media: int, named: Named, clock_hz: int | None) -> str:
     if clock_hz is None:
         return "unknown"
-    if named_clock(codecs.get(media)):
-        return "settings"
+    if named_clock(named.codecs.get(media)):
+        return named.origin(media)
     return "static" if media in STATIC else "inferred"
 
 
