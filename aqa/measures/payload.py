@@ -77,6 +77,8 @@ def levels_dbov(one: NDArray[np.uint16], other: NDArray[np.uint16], named: int |
     packets and takes many values.
     """
     out = np.full(len(one), NO_LEVEL, np.int16)
+    if not one.any():
+        return out
     for column in (one, other):
         name, value = column >> 8, column & 127
         found = np.bincount(name, minlength=2)[1:].argmax() + 1 if named is None else named

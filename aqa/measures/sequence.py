@@ -1,11 +1,12 @@
 """RTP numbers made to count on: extended sequence numbers, timestamps without wrap, stretches between resets."""
 
 import numpy as np
-from numba import int32, int64, njit
+from numba import int32, int64
 from numpy.typing import NDArray
 
+from aqa.compiled import compiled
 from aqa.measures.clock import FASTEST_HZ
-from aqa.model import Ints
+from aqa.model import Flags, Ints
 
 MAX_DROPOUT = 3000  # RFC 3550 A.1: a larger step forward is a restart, if the next packets confirm it
 MAX_MISORDER = 100  # RFC 3550 A.1: a larger step backward likewise
@@ -13,13 +14,13 @@ MAX_TIME_JUMP_S = 10.0  # libwebrtc's alert: capture time that jumps this far be
 MAX_TIME_BACK_S = 1.0  # in-order packets may step back in time a little (B frames), not this far
 
 
-@njit("int64(int64, int64)", cache=True)
+@compiled("int64(int64, int64)")
 def _step(new: int, old: int) -> int:
     """Signed distance of two 16-bit sequence numbers."""
     return ((new - old + 32768) & 65535) - 32768
 
 
-@njit("boolean(uint16[::1], int64)", cache=True)
+@compiled("boolean(uint16[::1], int64)")
 def _confirmed(sequence: NDArray[np.uint16], i: int) -> bool:
     """Whether a jump to `sequence[i]` is a restart: two of the next four packets (or all) go on from it."""
     following = min(4, len(sequence) - 1 - i)
@@ -30,7 +31,7 @@ def _confirmed(sequence: NDArray[np.uint16], i: int) -> bool:
     return following > 0 and near >= min(2, following)
 
 
-@njit("void(uint16[::1], int64[::1], int32[::1])", cache=True)
+@compiled("void(uint16[::1], int64[::1], int32[::1])")
 def _extend_kernel(sequence: NDArray[np.uint16], extended: Ints, segment: NDArray[np.int32]) -> None:
     """Extended sequence numbers, and the segment between restarts; -1 for a packet out of place."""
     top = int64(sequence[0])
@@ -62,13 +63,59 @@ def extend(sequence: NDArray[np.uint16]) -> tuple[Ints, NDArray[np.int32]]:
     return extended, segment
 
 
+@compiled("void(uint32[::1], int64[::1])")
+def _unwrap_kernel(timestamp: NDArray[np.uint32], out: Ints) -> None:
+    now = int64(timestamp[0])
+    out[0] = now
+    for i in range(1, len(timestamp)):
+        now += ((int64(timestamp[i]) - int64(timestamp[i - 1]) + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+        out[i] = now
+
+
 def unwrap_time(timestamp: NDArray[np.uint32]) -> Ints:
     """RTP timestamps without wrap: each is taken as the closest to the one before (RFC 3550 5.1: modulo 2^32)."""
-    steps = np.diff(timestamp).view(np.int32).astype(np.int64)
-    return np.concatenate((timestamp[:1].astype(np.int64), steps)).cumsum()
+    out = np.empty(len(timestamp), np.int64)
+    if len(out):
+        _unwrap_kernel(timestamp, out)
+    return out
 
 
-@njit("void(int64[::1], int64[::1], int64[::1], int32[::1], int64[::1], int32[::1])", cache=True)
+@compiled("UniTuple(int64, 3)(uint16[::1], uint32[::1], int64)")
+def _steps_kernel(sequence, timestamp, most_ticks):  # type: ignore[no-untyped-def]
+    fine, strict, moved = 0, 0, 0
+    for i in range(1, len(sequence)):
+        step = _step(int64(sequence[i]), int64(sequence[i - 1]))
+        ticks = ((int64(timestamp[i]) - int64(timestamp[i - 1]) + 0x80000000) & 0xFFFFFFFF) - 0x80000000
+        if abs(step) <= 64 and abs(ticks) <= most_ticks and (step != 0 or ticks == 0):
+            fine += 1
+            strict += abs(step) <= 3 and ticks >= 0
+        moved += step != 0
+    return fine, strict, moved
+
+
+def small_steps(sequence: NDArray[np.uint16], timestamp: NDArray[np.uint32]) -> tuple[int, int, int]:
+    """Steps as RTP makes them (at most 64 packets and 30 s, no time without a packet); those of them that go on by
+    at most 3 and not back in time; and those in which the sequence number changes at all.
+    """
+    fine, strict, moved = _steps_kernel(sequence, timestamp, FASTEST_HZ * 30)
+    return int(fine), int(strict), int(moved)
+
+
+@compiled("void(int64[::1], int64, boolean[::1], boolean[::1])")
+def _seen_kernel(numbers, low, seen, out):  # type: ignore[no-untyped-def]
+    for i in range(len(numbers)):
+        out[i] = seen[numbers[i] - low]
+        seen[numbers[i] - low] = True
+
+
+def seen_before(numbers: Ints, low: int, high: int) -> Flags:
+    """Which of the numbers, all from `low` to `high`, came earlier in the array; memory of a byte per number."""
+    out = np.empty(len(numbers), np.bool_)
+    _seen_kernel(numbers, low, np.zeros(high - low + 1, np.bool_), out)
+    return out
+
+
+@compiled("void(int64[::1], int64[::1], int64[::1], int32[::1], int64[::1], int32[::1])")
 def _stretch_kernel(  # type: ignore[no-untyped-def]
     arrival_ns, extended, timestamp, segment, clock, stretch
 ):
