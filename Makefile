@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test clean
+.PHONY: demo test benchmark clean
 
 demo: .venv/.installed  ## analyse the demo event and say where its report is
 	$(BIN)/aqa analyze data/demo
@@ -13,6 +13,9 @@ test: .venv/.tests-installed  ## linters, types, import contract, tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n auto
+
+benchmark: .venv/.tests-installed  ## speed against named peers, on this machine
+	$(BIN)/python tests/benchmarks/packet_logs.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -73,7 +73,7 @@ class Table:
         self._side = np.empty((_SIDE_ROOM + ROOM, 4), np.int64)
         self._side_keys = np.empty((len(self._side), 5), np.uint64)
         self._count = 0
-        slots, tcp = np.full(SLOTS, -1, np.int32), np.zeros((TCP_FLOWS, 2), np.uint64)
+        slots, tcp = np.zeros(SLOTS, np.int32), np.zeros((TCP_FLOWS, 2), np.uint64)
         self._known = (self._keys, slots, tcp)
         self._work = (np.zeros(5, np.uint64), np.zeros((ROOM, 2), np.int64))
 

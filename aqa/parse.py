@@ -78,8 +78,8 @@ def _mixed(key):  # type: ignore[no-untyped-def]
 def _intern(key, keys, slots, count):  # type: ignore[no-untyped-def]
     """Index of `key` in `keys`: `count` when it was added now, -1 when there is no room."""
     slot = int64(_mixed(key) & uint64(len(slots) - 1))
-    while slots[slot] >= 0:
-        at = slots[slot]
+    while slots[slot]:  # one more than the index; 0 is free
+        at = slots[slot] - 1
         if (
             keys[at, 4] == key[4] and keys[at, 3] == key[3] and keys[at, 1] == key[1] and keys[at, 2] == key[2]
             and keys[at, 0] == key[0]
@@ -88,7 +88,7 @@ def _intern(key, keys, slots, count):  # type: ignore[no-untyped-def]
         slot = (slot + 1) & (len(slots) - 1)
     if count >= len(keys):
         return int64(-1)
-    slots[slot] = count
+    slots[slot] = count + 1
     for i in range(5):
         keys[count, i] = key[i]
     return int64(count)
