@@ -110,9 +110,9 @@ class StreamRow:
     )
     stretches: int = col("stretches between resets of sequence or time and changes of clock", default=1)
     packets: int = col("all RTP packets, duplicates included")
-    expected: int = col("span of extended sequence numbers, summed over resets")
-    lost: int = col("expected less the unique ones received; in stats negative where copies outnumber losses")
-    loss_pct: float = col("lost of expected")
+    expected: int | None = col("span of extended sequence numbers, summed over resets; in stats received and lost")
+    lost: int | None = col("expected less the unique ones received; in stats negative where copies outnumber losses")
+    loss_pct: float | None = col("lost of expected; empty: stats do not say")
     duplicates: int | None = col("packets whose sequence number came before; empty: stats do not say")
     reordered: int | None = col(
         "packets below a sequence number already seen, duplicates not counted (RFC 4737); empty: stats do not say"

@@ -46,6 +46,14 @@ def is_stats(head: bytes) -> bool:
     return _format_of(head) is not None
 
 
+def holds_stats(path: Path) -> bool:
+    """Whether a file is a stats dump, by content; false where it can't be read."""
+    try:
+        return _format_of(chunks.head(path, HEAD_BYTES), str(path)) is not None
+    except OSError:
+        return False
+
+
 def read_stats_log(path: Path, *, name: str, kinds: Iterable[str] = ("audio",)) -> StatsLog:
     """Every audio track in one stats dump. InputError if nothing is read; `name` is what messages call the file."""
     try:

@@ -84,9 +84,11 @@ def _measured(analysis: Analysis) -> Fact:
     if analysis.recordings:
         seconds = length(sum(row.duration_s for row in analysis.recordings))
         parts.append(f"{count(len(analysis.recordings), 'recording')}, {seconds} decoded")
-    if analysis.streams:
-        packets = sum(row.packets for row in analysis.streams)
-        parts.append(f"{count(packets, 'packet')} of {count(len(analysis.streams), 'stream')}")
+    if analysis.packet_streams:
+        packets = sum(row.packets for row in analysis.packet_streams)
+        parts.append(f"{count(packets, 'packet')} of {count(len(analysis.packet_streams), 'stream')}")
+    if analysis.event.stats_tracks:
+        parts.append(f"stats of {count(analysis.event.stats_tracks, 'received stream')}")
     looked = [
         item
         for item in registry().values()

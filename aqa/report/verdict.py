@@ -109,7 +109,10 @@ def _heard_sentence(analysis: Analysis, found: list[Finding]) -> str:
 def speaker(finding: Finding, analysis: Analysis) -> str:
     """Who was cut off: the participant whose packets explain it, else the track."""
     because = next((item for item in analysis.findings if item.finding_id == finding.cause_finding_id), None)
-    return plain((because.track if because else None) or finding.track or "mix")
+    named = (because.track if because else None) or finding.track
+    if finding.source == "stats":  # of a receiver, who hears no mix but streams; of its device, all of them
+        named = named or (f"stream {finding.stream}" if finding.stream else "everyone")
+    return plain(named or "mix")
 
 
 def _clean_sentence(analysis: Analysis) -> str:
@@ -141,10 +144,10 @@ def _but_silent(analysis: Analysis) -> str:
 
 def _arrival_sentence(analysis: Analysis) -> str:
     found = worst([item for item in faults(analysis) if item.source == "packets"])
-    if not analysis.streams:
+    if not analysis.packet_streams:
         return ""
     if not found:
-        many = analysis.event.streams
+        many = len(analysis.packet_streams)
         which = "the only stream" if many == 1 else f"{many} of {many} streams"
         return f"Packets of {which} arrived without a fault."
     first = found[0]
