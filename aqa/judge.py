@@ -12,7 +12,7 @@ from typing import Any
 from aqa.causes import EXPLAINING, Packets, explain
 from aqa.detector import Subject
 from aqa.model import Analysis, Finding
-from aqa.receivers import place_of, track_rows, track_seconds_rows
+from aqa.receivers import kinds_of, place_of, track_rows, track_seconds_rows
 from aqa.report import verdict
 from aqa.rows import event_row, loudest, recording_row, recording_seconds, stream_rows, stream_seconds_rows
 from aqa.settings import Settings
@@ -29,7 +29,8 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     streams, stats = stream_rows(measured, clock), track_rows(measured, clock)
     event = event_row(measured, settings, clock, findings=findings, seconds=seconds, recordings=recordings)
     received = sum(row.direction == "received" for row in stats)
-    event = dataclasses.replace(event, streams=len(streams), stats_tracks=received, fingerprint=fingerprint)
+    told = {"stats_tracks": received, "stats_kinds": json.dumps(kinds_of(measured))}
+    event = dataclasses.replace(event, streams=len(streams), fingerprint=fingerprint, **told)
     name = event.event_id
     analysis = Analysis(
         event=event,

@@ -245,6 +245,7 @@ class EventRow:
     recordings: int = col("recordings, unreadable ones included")
     streams: int = col("RTP streams")
     stats_tracks: int = col("received audio streams that stats of one end tell of", default=0)
+    stats_kinds: str = col("kinds of finding that the counters in stats allow to look for: JSON list", default="[]")
     findings: int = col("findings that are no intended silence")
     critical: int = col("critical findings", default=0)
     audio_hours: float = col("decoded sound, per track")

@@ -138,6 +138,44 @@ def track_seconds(track: StatsTrack, base_ns: int, who: str | None) -> list[Seco
     ]
 
 
-def counts_concealment(track: StatsTrack) -> bool:
-    """Whether audible made-up sound is known of a track."""
-    return bool(np.isfinite(changes(track, "silent_concealed_samples")).any())
+_NEEDED = {
+    "concealed_audio": "silent_concealed_samples",
+    "interruption": "interruptions",
+    "playout_fault": "synthesized_s",
+}
+"""Kind of finding -> the counter without which it can't be looked for."""
+
+
+def kinds_of(measured: Measured, path: str | None = None) -> list[str]:
+    """The kinds of finding that counters in the stats (of one dump, or of all) allow to look for."""
+    tracks = [t for name, dump in measured.stats.items() if path in (None, name) for t in dump.tracks]
+    return [kind for kind, name in _NEEDED.items() if any(np.isfinite(changes(t, name)).any() for t in tracks)]
+
+
+_MISSING = {
+    "concealed_audio": ("Made-up sound that could be heard", "silent concealment", "a dump of Chrome 88 or newer"),
+    "interruption": ("Interruptions, as receivers count them", "interruptions", "a dump of a libwebrtc program"),
+    "playout_fault": ("Devices that ran dry", "what was made up at playout", "a dump of Chrome 117 or newer"),
+}
+
+
+def unknown_of_listeners(measured: Measured) -> list[tuple[str, str, str]]:
+    """What, why, and what to bring: what stats would tell of listeners, and these do not."""
+    lines = [
+        (f"Listeners, by {path}", note, "") for path, dump in sorted(measured.stats.items()) for note in dump.notes
+    ]
+    heard = {
+        track.log
+        for dump in measured.stats.values()
+        for track in dump.tracks
+        if track.direction == "received" and track.vantage == "receiver" and carried(track)
+    }
+    if not heard:
+        bring = "getStats or rtcstats dumps"
+        return [("What listeners' devices played", "there are no stats of a receiver", bring), *lines]
+    for kind, (what, counter, bring) in _MISSING.items():
+        lacking = [path for path in sorted(heard) if kind not in kinds_of(measured, path)]
+        if lacking:
+            named = lacking[0] if len(lacking) == 1 else f"{len(lacking)} of {len(heard)} stats dumps"
+            lines.append((what, f"{counter} is not counted in {named}", bring))
+    return lines

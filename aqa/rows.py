@@ -8,7 +8,7 @@ import numpy as np
 
 from aqa.manifest import Manifest
 from aqa.model import EventRow, Finding, Floats, RecordingRow, SecondRow, StreamRow, Track, utc_ns, utc_text
-from aqa.receivers import carried, counts_concealment
+from aqa.receivers import unknown_of_listeners
 from aqa.scores import FORMULA, impairment, seconds_of_recording
 from aqa.settings import Settings
 from aqa.streams import stream_row, stream_seconds
@@ -196,7 +196,7 @@ def _not_measured(measured: Measured, settings: Settings, clock: Clock) -> list[
     if streams:
         why = "no playout model is run on packet logs yet"
         lines.append(("Late packets and estimated MOS", why, ""))
-    lines += _unknown_of_listeners(measured)
+    lines += unknown_of_listeners(measured)
     lines += [(f"{name}, or parts of it", why, "the whole file") for name, why in sorted(measured.problems.items())]
     used = {*measured.event.recordings, *measured.event.logs, *measured.event.stats, "event.toml"}
     for name in sorted(set(measured.event.others) - used):
@@ -205,24 +205,3 @@ def _not_measured(measured: Measured, settings: Settings, clock: Clock) -> list[
         )
     lines += [(f"Findings of kind {kind}", "switched off in the settings", "") for kind in sorted(settings.off)]
     return [{"what": what, "why": why, "bring": bring} for what, why, bring in lines]
-
-
-def _unknown_of_listeners(measured: Measured) -> list[tuple[str, str, str]]:
-    """What stats would tell of listeners, and these do not."""
-    lines = [
-        (f"Listeners, by {path}", note, "") for path, dump in sorted(measured.stats.items()) for note in dump.notes
-    ]
-    heard = [
-        track
-        for dump in measured.stats.values()
-        for track in dump.tracks
-        if track.direction == "received" and track.vantage == "receiver" and carried(track)
-    ]
-    if not heard:
-        bring = "getStats or rtcstats dumps"
-        return [("What listeners' devices played", "there are no stats of a receiver", bring), *lines]
-    silent = sorted({track.log for track in heard} - {track.log for track in heard if counts_concealment(track)})
-    for path in silent:
-        why = "its browser does not count what it made up (concealed and silent samples)"
-        lines.append((f"Made-up sound, by {path}", why, "a dump of Chrome 88 or newer"))
-    return lines

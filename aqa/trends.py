@@ -97,7 +97,7 @@ def _looked_for(event: EventRow, kind: str, source: str) -> bool:
     if kind in json.loads(event.settings)["detectors"]["off"]:
         return False
     if source == "stats":
-        return bool(event.stats_tracks)
+        return kind in json.loads(event.stats_kinds)
     return bool(event.streams) if source == "packets" else bool(event.recordings)
 
 
@@ -106,7 +106,8 @@ def _concealed(received: pl.DataFrame) -> float | None:
     known = received.filter(pl.col("concealed_pct").is_not_null() & (pl.col("packets") > 0))
     if not len(known):
         return None
-    return round(float((known["concealed_pct"] * known["packets"]).sum() / known["packets"].sum()), 4)
+    weighted = float((known["concealed_pct"] * known["packets"]).sum())
+    return round(weighted / int(known["packets"].sum()), 4)
 
 
 def _total(values: Any) -> Any:

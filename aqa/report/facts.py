@@ -44,7 +44,8 @@ def _how_long(analysis: Analysis, found: list[Finding]) -> Fact:
     parts = [f"{length(sum(item.duration_s for item in found))} in {count(len(found), 'place')}"]
     parts.append(f"{count(event.impaired_seconds or 0, 'second')} of speech impaired")
     parts[-1] += f", {event.severely_impaired_seconds or 0} of them severely (more than 50{NBSP}ms)"
-    reach = f"{listed(names)}: {len(names)} of {count(len(speakers), 'speaker')}" if names else "In the mix"
+    of = f"{len(names)} of {count(len(speakers), 'speaker')}" if speakers else count(len(names), "stream")
+    reach = f"{listed(names)}: {of}" if names else "In the mix"
     return Fact("How long, who", f"{'; '.join(parts)}. {reach}. Listeners not measured.")
 
 
