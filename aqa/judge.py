@@ -29,8 +29,8 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     streams, stats = stream_rows(measured, clock), track_rows(measured, clock)
     event = event_row(measured, settings, clock, findings=findings, seconds=seconds, recordings=recordings)
     received = sum(row.direction == "received" for row in stats)
-    told = {"stats_tracks": received, "stats_kinds": json.dumps(kinds_of(measured))}
-    event = dataclasses.replace(event, streams=len(streams), fingerprint=fingerprint, **told)
+    event = dataclasses.replace(event, streams=len(streams), fingerprint=fingerprint)
+    event = dataclasses.replace(event, stats_tracks=received, stats_kinds=json.dumps(kinds_of(measured)))
     name = event.event_id
     analysis = Analysis(
         event=event,
