@@ -7,6 +7,8 @@ Names: W3C webrtc-stats; Chrome's `goog*` of before 2021 (numbers as text, ms); 
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from aqa.jsontext import number
@@ -41,6 +43,37 @@ _AUDIO_ONLY = ("googDecodingCTN", "audioOutputLevel", "audioInputLevel")  # tell
 _PLAUSIBLE_MS = (1e12, 4e12)  # 2001 to 2096: an epoch in ms; anything else is not one
 
 
+@dataclass(frozen=True)
+class Poll:
+    """The stats of one getStats() call, and what leads from one to another."""
+
+    stats: Mapping[str, Report]
+
+    def at(self, key: Any) -> Report:
+        """The stat of this id; empty where there is none."""
+        return self.stats.get(str(key), {})
+
+    @cached_property
+    def pair_in_use(self) -> Report:
+        """The candidate pair that carries media; empty where the stats do not tell."""
+        pairs = (r for r in self.stats.values() if r.get("type") == "candidate-pair")
+        in_use = (r for r in pairs if r.get("selected") is True or (r.get("nominated") and r.get("writable")))
+        return next(in_use, {})
+
+    @cached_property
+    def returned(self) -> Mapping[str | int, Report]:
+        """What the other end reported back of sent streams, by their id and by SSRC."""
+        found: dict[str | int, Report] = {}
+        for report in self.stats.values():
+            if type_of(report) == "remote-inbound-rtp" or (
+                type_of(report) == "inbound-rtp" and report.get("isRemote") is True
+            ):
+                ssrc = ssrc_of(report)
+                found.setdefault(str(report.get("localId")), report)
+                found.setdefault(-1 if ssrc is None else ssrc, report)
+        return found
+
+
 def epoch_ns(value: Any) -> int | None:
     """Milliseconds since 1970 as nanoseconds; None where the value can't be that."""
     ms = number(value)
@@ -72,27 +105,27 @@ def ssrc_of(report: Report) -> int | None:
     return int(value) if 0 <= value <= 0xFFFFFFFF and value == int(value) else None
 
 
-def kind_of(report: Report, stats: Mapping[str, Report]) -> str:
+def kind_of(report: Report, poll: Poll) -> str:
     """The kind of media: audio, video, or nothing where the stats do not tell."""
     kind = report.get("kind") or report.get("mediaType")
     if not kind and any(name in report for name in _AUDIO_ONLY):
         return "audio"
-    return str(kind or str(stats.get(str(report.get("codecId")), {}).get("mimeType", "")).split("/")[0].lower())
+    return str(kind or str(poll.at(report.get("codecId")).get("mimeType", "")).split("/")[0].lower())
 
 
-def values_of(key: str, report: Report, stats: Mapping[str, Report], direction: Direction) -> dict[str, float]:
+def values_of(key: str, report: Report, poll: Poll, direction: Direction) -> dict[str, float]:
     """Every counter that the stats say of one stream."""
     if direction == "playout":
         return _named(report, _PLAYOUT)
     if report.get("type") == "ssrc":
         return _legacy(report)
     values = _named(report, _STANDARD)
-    track = stats.get(str(report.get("trackId")), {})
+    track = poll.at(report.get("trackId"))
     values = {**_named(track, _STANDARD), **values} if direction == "received" else values
-    returned = _returned(key, report, stats) if direction == "sent" else {}
+    returned = _returned(key, report, poll) if direction == "sent" else {}
     if direction == "sent":
         values = {name: value for name, value in values.items() if name not in ("packets_lost", "jitter_s")}
-    rtt = _pair_rtt(report, stats)
+    rtt = _pair_rtt(report, poll)
     return {**({} if rtt is None else {"rtt_s": rtt}), **values, **_named(returned, _RETURNED)}
 
 
@@ -111,45 +144,35 @@ def _legacy(report: Report) -> dict[str, float]:
     return {name: value for name, value in values.items() if value >= 0}
 
 
-def _returned(key: str, report: Report, stats: Mapping[str, Report]) -> Report:
+def _returned(key: str, report: Report, poll: Poll) -> Report:
     """What the other end reported back of a sent stream."""
-    named = stats.get(str(report.get("remoteId", report.get("associateStatsId"))))
-    if named is not None:
-        return named
-    for other in stats.values():
-        remote = type_of(other) == "remote-inbound-rtp" or (
-            type_of(other) == "inbound-rtp" and other.get("isRemote") is True
-        )
-        if remote and (
-            other.get("localId") == key or (ssrc_of(other) is not None and ssrc_of(other) == ssrc_of(report))
-        ):
-            return other
-    return {}
+    named = poll.at(report.get("remoteId", report.get("associateStatsId")))
+    ssrc = ssrc_of(report)
+    return named or poll.returned.get(key) or (poll.returned.get(ssrc) if ssrc is not None else None) or {}
 
 
-def _pair_rtt(report: Report, stats: Mapping[str, Report]) -> float | None:
+def _pair_rtt(report: Report, poll: Poll) -> float | None:
     """Round-trip time of the candidate pair that carries a stream, seconds."""
-    transport = stats.get(str(report.get("transportId")), {})
-    pair = stats.get(str(transport.get("selectedCandidatePairId")))
-    if pair is None:
-        in_use = (r for r in stats.values() if r.get("type") == "candidate-pair")
-        pair = next(
-            (r for r in in_use if r.get("selected") is True or (r.get("nominated") and r.get("writable"))), {}
-        )
+    pair = poll.at(poll.at(report.get("transportId")).get("selectedCandidatePairId")) or poll.pair_in_use
     rtt = number(pair.get("currentRoundTripTime"))
     return rtt if rtt >= 0 else None
 
 
-def about_of(report: Report, stats: Mapping[str, Report]) -> dict[str, str]:
+def safe(value: Any) -> str:
+    """A name from a dump as tables can hold it: short, no control characters."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value)[:100])
+
+
+def about_of(report: Report, poll: Poll) -> dict[str, str]:
     """Names that go with a stream."""
-    codec = stats.get(str(report.get("codecId")), {})
-    track = stats.get(str(report.get("trackId", report.get("mediaTrackId"))), {})
+    codec = poll.at(report.get("codecId"))
+    track = poll.at(report.get("trackId", report.get("mediaTrackId")))
     names = {
         "mid": report.get("mid"),
         "track_id": report.get("trackIdentifier") or track.get("trackIdentifier") or report.get("googTrackId"),
         "codec": _codec(codec) or report.get("googCodecName"),
     }
-    return {name: str(value)[:200] for name, value in names.items() if value}
+    return {name: safe(value) for name, value in names.items() if value}
 
 
 def _codec(report: Report) -> str | None:

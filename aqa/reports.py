@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from aqa.dialects import Direction, Report, about_of, direction_of, epoch_ns, kind_of, ssrc_of, values_of
+from aqa.dialects import Direction, Poll, about_of, direction_of, epoch_ns, kind_of, ssrc_of, values_of
 from aqa.model import StatsTrack
 
 MOST_SAMPLES = 4_000_000  # over a thousand hours of one stream at one a second; what is held must have a limit
+MOST_TRACKS = 10_000
+MOST_STATS = 10_000  # in one report: a call of a hundred makes some 1,500
 Place = tuple[str, Direction, int | str]
 """Connection, direction, and SSRC (or id, where there is none): what makes a track."""
 
@@ -106,36 +108,38 @@ class Collector:
 
         `time_ns` is the UTC of the poll, for stats without a time of their own. TooMuchError past MOST_SAMPLES.
         """
-        stats = {str(key): report for key, report in reports.items() if isinstance(report, Mapping)}
+        if len(reports) > MOST_STATS:
+            raise TooMuchError(f"more than {MOST_STATS} stats in one report; split the dump")
+        poll = Poll({str(key)[:200]: report for key, report in reports.items() if isinstance(report, Mapping)})
         found: dict[Place, Sample] = {}
-        for key in stats if fresh is None else fresh:
-            sample = self._sample(connection, time_ns, str(key), stats)
+        for key in poll.stats if fresh is None else fresh:
+            sample = self._sample(connection[:200], time_ns, str(key)[:200], poll)
             if sample is not None:
                 known = found.get(sample.place)
                 found[sample.place] = sample if known is None else known.beside(sample)
         for sample in found.values():
             self.sample(sample)
 
-    def _sample(self, connection: str, time_ns: int | None, key: str, stats: Mapping[str, Report]) -> Sample | None:
+    def _sample(self, connection: str, time_ns: int | None, key: str, poll: Poll) -> Sample | None:
         """What the stats say of the stream `key`; None where it is none, or of another kind, or of no known time."""
-        report = stats.get(key, {})
+        report = poll.at(key)
         direction = direction_of(key, report)
         when = epoch_ns(report.get("timestamp")) or time_ns
         if direction is None or when is None:
             return None
-        kind = kind_of(report, stats)
+        kind = kind_of(report, poll)
         if kind not in self.kinds and (kind or direction != "playout"):
             return None
-        values = values_of(key, report, stats, direction)
+        values = values_of(key, report, poll, direction)
         vantage = "sender" if direction == "sent" else "receiver"
-        return Sample(connection, direction, key, ssrc_of(report), when, values, about_of(report, stats), vantage)
+        return Sample(connection, direction, key, ssrc_of(report), when, values, about_of(report, poll), vantage)
 
     def sample(self, sample: Sample) -> None:
         """One sample of one track."""
+        if self._samples >= MOST_SAMPLES or len(self._growing) > MOST_TRACKS:
+            raise TooMuchError(f"more than {MOST_SAMPLES} samples or {MOST_TRACKS} streams; split the dump")
         self._growing.setdefault(sample.place, _Growing(sample)).add(sample)
         self._samples += 1
-        if self._samples >= MOST_SAMPLES:
-            raise TooMuchError(f"more than {MOST_SAMPLES} samples; split the dump")
 
     def tracks(self, log: str) -> tuple[StatsTrack, ...]:
         """The tracks, by first sample, then connection, direction and SSRC."""

@@ -47,8 +47,8 @@ class Reading:
         """What the dump holds; InputError when nothing of it could be read."""
         warning = self._warning()
         if not self.read:
-            why = warning or f"{self.name}: it holds nothing"
-            raise InputError(f"{why.split('; one line')[0]}; export the dump again")
+            why = self._first or self._stopped or "it holds nothing"
+            raise InputError(f"{self.name}: {why}; export the dump again")
         tracks = self.collector.tracks(self.name)
         notes = list(self.notes)
         if not any(track.direction == "received" for track in tracks):

@@ -38,7 +38,7 @@ import numpy as np
 
 from aqa.detector import detector, setting
 from aqa.measures.bucket import Episode, episodes
-from aqa.measures.counters import audible_share, changes, elapsed_s
+from aqa.measures.counters import audible_share, changes, elapsed_s, played_s
 from aqa.model import Finding, StatsTrack, evidence
 
 MEANING = "samples made up before playout, silent ones among them; of all samples played (W3C webrtc-stats)"
@@ -62,10 +62,10 @@ def concealed_audio(track: StatsTrack, settings: Settings) -> Iterator[Finding]:
     """One finding per episode, from the poll before its first bad interval to the end of its last."""
     if track.direction != "received":
         return
-    share, passed = audible_share(track), elapsed_s(track)
     for episode in episodes(
-        share,
-        passed,
+        audible_share(track),
+        played_s(track),
+        elapsed_s(track),
         allowed=settings.allowed_pct / 100,
         opens_s=settings.opens_ms / 1000,
         closes_s=settings.closes_s,
@@ -81,10 +81,10 @@ def _sum(track: StatsTrack, counter: str, episode: Episode) -> float | None:
 
 def _finding(track: StatsTrack, episode: Episode, settings: Settings) -> Finding:
     inside = slice(episode.first, episode.last + 1)
-    share, passed = audible_share(track)[inside], elapsed_s(track)[inside]
+    share, played = audible_share(track)[inside], played_s(track)[inside]
     known = np.isfinite(share)
-    concealed_s = float((share[known] * passed[known]).sum())
-    value = 100 * concealed_s / float(passed[known].sum())
+    concealed_s = float((share[known] * played[known]).sum())
+    value = 100 * concealed_s / float(played[known].sum())
     cause, sure = _cause(track, episode, concealed_s, settings)
     before = episode.first - 1
     return Finding(
@@ -105,7 +105,7 @@ def _finding(track: StatsTrack, episode: Episode, settings: Settings) -> Finding
             meaning=MEANING,
             before={name: track[name][before] for name in _SHOWN},
             after={name: track[name][episode.last] for name in _SHOWN},
-            polling_period_s=float(np.median(passed)),
+            polling_period_s=float(np.median(elapsed_s(track)[inside])),
             listener=track.reporter,
         ),
     )
@@ -116,7 +116,7 @@ def _cause(track: StatsTrack, episode: Episode, concealed_s: float, settings: Se
     lost, came = _sum(track, "packets_lost", episode), _sum(track, "packets_received", episode)
     if lost is not None and lost > 0:
         packets = lost + (came or 0.0)
-        lost_s = lost / packets * float(np.nansum(elapsed_s(track)[episode.first : episode.last + 1]))
+        lost_s = lost / packets * float(np.nansum(played_s(track)[episode.first : episode.last + 1]))
         return "network_loss", 0.8 if lost_s >= 0.5 * concealed_s else 0.5
     if (_sum(track, "packets_discarded", episode) or 0.0) > 0:
         return "late_arrival", 0.7

@@ -32,7 +32,7 @@ import numpy as np
 
 from aqa.detector import detector, setting
 from aqa.measures.bucket import episodes
-from aqa.measures.counters import changes, elapsed_s, synthesized_share
+from aqa.measures.counters import changes, elapsed_s, played_s, synthesized_share
 from aqa.model import Finding, StatsTrack, evidence
 
 MEANING = "time made up because the device ran dry, of all time played, in s (W3C webrtc-stats media-playout)"
@@ -54,8 +54,9 @@ def playout_fault(track: StatsTrack, settings: Settings) -> Iterator[Finding]:
     """One finding per stretch, from the poll before its first dry interval to the end of its last."""
     if track.direction != "playout":
         return
-    share, passed = synthesized_share(track), elapsed_s(track)
-    for found in episodes(share, passed, allowed=0.0, opens_s=settings.min_ms / 1000, closes_s=settings.closes_s):
+    share, played, passed = synthesized_share(track), played_s(track), elapsed_s(track)
+    limits = {"allowed": 0.0, "opens_s": settings.min_ms / 1000, "closes_s": settings.closes_s}
+    for found in episodes(share, played, passed, **limits):
         yield _finding(track, found.first, found.last, settings)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from aqa.chunks import DamagedError
-from aqa.dialects import epoch_ns
+from aqa.dialects import epoch_ns, safe
 from aqa.jsontext import BOM, lines, number, parse
 from aqa.model import StatsLog
 from aqa.reports import Collector, Sample, TooMuchError
@@ -50,12 +50,12 @@ def read_stats(path: Path, name: str, collector: Collector) -> StatsLog:
 
 def _entry(data: Mapping[str, Any], names: dict[str, str], collector: Collector) -> None:
     if isinstance(data.get("applicationName"), str):
-        collector.reporter = str(data.get("displayName") or data["applicationName"])[:200]
+        collector.reporter = safe(data.get("displayName") or data["applicationName"])
     time_ns = epoch_ns(data.get("timestamp"))
     for endpoint, content in _objects(data.get("endpoints")):
         named = content.get("statsId")
         if isinstance(named, str):
-            names[endpoint] = named[:200]
+            names[endpoint] = safe(named)
         transceiver = content.get("transceiver")
         for _, receiver in _objects(transceiver):
             for key, tracker in _objects(receiver):

@@ -1,8 +1,9 @@
 """Dumps of Jitsi's rtcstats-server: JSON lines of [method, peer connection, data, UTC in ms, ...].
 
 getStats() is delta-compressed per connection: a line holds what changed, every id that is still there, and a
-`timestamp` of 0 where it is the report's own (rtcstats, `getstats-deltacompression.js`). Chrome (standard and goog*
-names), Firefox and Safari write the same form. A `create` under a name used before is a new connection.
+`timestamp` of 0 where it is the line's own (`getstats-deltacompression.js`; older writers leave out ids that have
+not changed). Chrome (standard and goog* names), Firefox and Safari write the same form. A `create` under a name
+used before is a new connection.
 """
 
 import re
@@ -11,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from aqa.chunks import DamagedError
-from aqa.dialects import epoch_ns
+from aqa.dialects import epoch_ns, safe
 from aqa.jsontext import BOM, lines, parse
 from aqa.model import StatsLog
-from aqa.reports import Collector, TooMuchError
+from aqa.reports import MOST_STATS, Collector, TooMuchError
 from aqa.statslog import Reading
 
 _METHODS = (
@@ -57,7 +58,7 @@ def _entry(entry: list[Any], base: dict[str, dict[str, Any]], collector: Collect
         base.pop(connection, None)
     elif method == "identity" and isinstance(data, Mapping):
         named = data.get("displayName") or data.get("endpointId")
-        collector.reporter = str(named)[:200] if named else collector.reporter
+        collector.reporter = safe(named) if named else collector.reporter
     elif method.lower() == "getstats" and isinstance(data, Mapping):
         polled = epoch_ns(data.get("timestamp")) or epoch_ns(entry[3] if len(entry) > 3 else None)
         stats = base.setdefault(connection, {})
@@ -73,6 +74,7 @@ def _merge(stats: dict[str, Any], delta: Mapping[str, Any]) -> list[str]:
             # a time of 0 stands for the line's own and is left to it
             stats[key] = {**stats.get(key, {}), **changed}
             fresh.append(key)
-    for gone in set(stats) - set(fresh):
-        del stats[gone]
+    if len(stats) > MOST_STATS:  # what has not been seen of late may be gone, or only not have changed
+        for gone in set(stats) - set(fresh):
+            del stats[gone]
     return fresh

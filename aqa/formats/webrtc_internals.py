@@ -15,7 +15,7 @@ from typing import Any
 from aqa.dialects import epoch_ns
 from aqa.jsontext import BOM, document, number, parse
 from aqa.model import InputError, StatsLog, utc_ns
-from aqa.reports import Collector, TooMuchError
+from aqa.reports import MOST_SAMPLES, Collector, TooMuchError
 from aqa.statslog import Reading
 
 _HEAD = re.compile(rb'\s*\{\s*"(PeerConnections|peerConnections|getUserMedia|UserAgent|UserAgentData)"\s*:')
@@ -65,9 +65,13 @@ def _series(connection: str, stats: Any, collector: Collector) -> None:
         if stats_id and "[" not in key and isinstance(series, Mapping):
             by_id.setdefault(stats_id, {})[name] = series
     polls: dict[int, dict[str, dict[str, Any]]] = {}
+    held = 0
     for stats_id, properties in by_id.items():
         for when, report in _reports(properties):
             polls.setdefault(when, {})[stats_id] = report
+            held += len(report)
+            if held > MOST_SAMPLES:
+                raise TooMuchError(f"{connection}: more than {MOST_SAMPLES} values; split the dump")
     current: dict[str, dict[str, Any]] = {}
     for when, reports in sorted(polls.items()):
         current.update(reports)

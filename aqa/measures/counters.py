@@ -66,6 +66,15 @@ def audible_share(track: StatsTrack) -> Doubles:
     return _share(np.maximum(made_up, 0.0), changes(track, "samples_received"))
 
 
+def played_s(track: StatsTrack) -> Doubles:
+    """Seconds of sound played since the sample before; the time that passed where sound is not counted in seconds.
+
+    A computer that slept for an hour played nothing in it.
+    """
+    played, passed = changes(track, "samples_s"), elapsed_s(track)
+    return np.where(np.isfinite(played), np.minimum(played, passed), passed)
+
+
 def synthesized_share(track: StatsTrack) -> Doubles:
     """Share of the time played that the device made up because it ran dry (media-playout), 0 to 1."""
     return _share(changes(track, "synthesized_s"), changes(track, "samples_s"))
