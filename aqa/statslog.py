@@ -51,7 +51,7 @@ class Reading:
             raise InputError(f"{self.name}: {why}; export the dump again")
         tracks = self.collector.tracks(self.name)
         notes = list(self.notes)
-        if not any(track.direction == "received" for track in tracks):
+        if not notes and not any(track.direction == "received" for track in tracks):
             notes.append(NOTHING)
         return StatsLog(
             name=self.name,
