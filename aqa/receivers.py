@@ -9,7 +9,7 @@ from aqa.model import SecondRow, StatsTrack, StreamRow
 from aqa.timeline import Clock, Measured
 
 MAX_SECONDS = 100_000  # rows for one track: over a day; a clock that lies must not fill the store
-LONGEST_POLL_S = 61.0  # a poll a minute; made-up sound of a longer interval is not spread over its seconds: nobody knows where it was
+LONGEST_POLL_S = 61.0  # a poll a minute: where in a longer interval sound was made up, nobody knows
 
 
 def place_of(measured: Measured, path: str, track: StatsTrack) -> dict[str, Any]:

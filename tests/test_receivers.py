@@ -153,21 +153,15 @@ def test_trends_count_a_kind_only_where_it_could_be_looked_for(tmp_path):
 
 
 def test_aqa_packets_prints_them_too(tmp_path):
-    for name, data in {
-        "dump": dumps.jitsi(bad_call()),
-        "room.pcap": captures.pcap(captures.frames(captures.talk(50))),
-    }.items():
-        (tmp_path / name).write_bytes(data)
+    (tmp_path / "dump").write_bytes(dumps.jitsi(bad_call()))
+    (tmp_path / "room.pcap").write_bytes(captures.pcap(captures.frames(captures.talk(50))))
     files = [str(tmp_path / "dump"), str(tmp_path / "room.pcap")]
     ran = CliRunner().invoke(app, ["packets", *files])
     assert ran.exit_code == 0
     assert "0x00001234  stats" in ran.stdout and "10.0.0.1:5004" in ran.stdout
     rows = json.loads(CliRunner().invoke(app, ["packets", "--json", *files]).stdout)
-    assert sorted((row["source"], row["packets"]) for row in rows) == [
-        ("packets", 50),
-        ("stats", 1960),
-        ("stats", 2000),
-    ]
+    counted = sorted((row["source"], row["packets"]) for row in rows)
+    assert counted == [("packets", 50), ("stats", 1960), ("stats", 2000)]
 
 
 def test_streams_that_carried_nothing_are_no_rows(tmp_path):
