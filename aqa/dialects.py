@@ -5,7 +5,6 @@ Names: W3C webrtc-stats; Chrome's `goog*` of before 2021 (numbers as text, ms); 
 """
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,6 +36,10 @@ _LEGACY = {
     "packetsSent": ("packets_sent", 1.0), "googJitterReceived": ("jitter_s", 1e-3), "googRtt": ("rtt_s", 1e-3),
     "audioOutputLevel": ("audio_level", 1 / 32767), "totalAudioEnergy": ("audio_energy", 1.0),
     "totalSamplesDuration": ("samples_s", 1.0),
+}  # fmt: skip
+_OLD_TYPES = {
+    "inboundrtp": "inbound-rtp", "outboundrtp": "outbound-rtp",
+    "remoteinboundrtp": "remote-inbound-rtp", "remoteoutboundrtp": "remote-outbound-rtp",
 }  # fmt: skip
 _NEVER_NEGATIVE = frozenset(("jitter_s", "rtt_s", "audio_level"))
 _AUDIO_ONLY = ("googDecodingCTN", "audioOutputLevel", "audioInputLevel")  # tell the kind before `mediaType` did
@@ -82,7 +85,8 @@ def epoch_ns(value: Any) -> int | None:
 
 def type_of(report: Report) -> str:
     """The type in the spelling of today."""
-    return re.sub(r"^(remote)?(inbound|outbound)rtp$", r"\2-rtp", str(report.get("type", "")))
+    kind = report.get("type")
+    return _OLD_TYPES.get(kind, kind) if isinstance(kind, str) else ""
 
 
 def direction_of(key: str, report: Report) -> Direction | None:
@@ -130,13 +134,17 @@ def values_of(key: str, report: Report, poll: Poll, direction: Direction) -> dic
 
 
 def _named(report: Report, names: Mapping[str, str]) -> dict[str, float]:
-    values = {ours: number(report[theirs]) for theirs, ours in names.items() if theirs in report}
-    old = "-rtp" not in str(report.get("type", "-rtp"))
-    return {
-        name: value
-        for name, value in values.items()
-        if math.isfinite(value) and not (value < 0 and (name in _NEVER_NEGATIVE or (old and name == "packets_lost")))
-    }
+    """The counters in a report that are numbers; -1 only where it can be one."""
+    found: dict[str, float] = {}
+    for theirs, ours in names.items():
+        if theirs not in report:
+            continue
+        value = number(report[theirs])
+        if math.isfinite(value) and (value >= 0 or ours not in _NEVER_NEGATIVE):
+            found[ours] = value
+    if found.get("packets_lost", 0.0) < 0 and "-rtp" not in str(report.get("type", "-rtp")):
+        del found["packets_lost"]  # 2016
+    return found
 
 
 def _legacy(report: Report) -> dict[str, float]:

@@ -75,6 +75,8 @@ def document(path: Path, name: str) -> Any:
 
 def number(value: Any) -> float:
     """A finite number from a number or its text; NaN from anything else."""
+    if type(value) is float and math.isfinite(value):  # most of them
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return math.nan
     try:

@@ -1,5 +1,6 @@
 """getStats() reports, one after the other, as tracks that grow sample by sample."""
 
+import dataclasses
 from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -130,9 +131,13 @@ class Collector:
         kind = kind_of(report, poll)
         if kind not in self.kinds and (kind or direction != "playout"):
             return None
-        values = values_of(key, report, poll, direction)
+        values, ssrc = values_of(key, report, poll, direction), ssrc_of(report)
         vantage = "sender" if direction == "sent" else "receiver"
-        return Sample(connection, direction, key, ssrc_of(report), when, values, about_of(report, poll), vantage)
+        sample = Sample(connection, direction, key, ssrc, when, values, {}, vantage)
+        known = self._growing.get(sample.place)
+        if known is None or "codec" not in known.about:  # it may come up later, and names stay what they are
+            sample = dataclasses.replace(sample, about=about_of(report, poll))
+        return sample
 
     def sample(self, sample: Sample) -> None:
         """One sample of one track."""

@@ -72,7 +72,7 @@ def _merge(stats: dict[str, Any], delta: Mapping[str, Any]) -> list[str]:
     for key, changed in delta.items():
         if isinstance(changed, Mapping):
             # a time of 0 stands for the line's own and is left to it
-            stats[key] = {**stats.get(key, {}), **changed}
+            stats.setdefault(key, {}).update(changed)
             fresh.append(key)
     if len(stats) > MOST_STATS:  # what has not been seen of late may be gone, or only not have changed
         for gone in set(stats) - set(fresh):

@@ -80,7 +80,7 @@ def _sentence(analysis: Analysis) -> str:
     if analysis.event.impaired_seconds is None:
         unreadable = [item for item in analysis.findings if item.kind == "unreadable"]
         said = _nothing_readable(len(unreadable)) if analysis.recordings else "Nothing was recorded."
-        return f"{said} {_arrival_sentence(analysis)}".strip()
+        return " ".join(filter(None, (said, _arrival_sentence(analysis), _played_sentence(analysis))))
     return _clean_sentence(analysis)
 
 
@@ -140,6 +140,13 @@ def _but_silent(analysis: Analysis) -> str:
     who = "the mix" if first.track in (None, "mix") else plain(first.track)
     at = f"silent for {length(first.duration_s)} at {moment(analysis, first.start_s)}"
     return f", but {who} was {at}, which nothing explains"
+
+
+def _played_sentence(analysis: Analysis) -> str:
+    """What receivers say of streams that they had no fault with; nothing where they do not count what they made up."""
+    if not analysis.event.stats_tracks or "concealed_audio" not in json.loads(analysis.event.stats_kinds):
+        return ""
+    return f"Stats of {count(analysis.event.stats_tracks, 'received stream')} tell of no fault that was heard."
 
 
 def _arrival_sentence(analysis: Analysis) -> str:
