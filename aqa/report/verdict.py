@@ -143,7 +143,7 @@ def _but_silent(analysis: Analysis) -> str:
 
 
 def _played_sentence(analysis: Analysis) -> str:
-    """What receivers say of streams that they had no fault with; nothing where they do not count what they made up."""
+    """That receivers tell of no fault; nothing where they do not count what they made up."""
     if not analysis.event.stats_tracks or "concealed_audio" not in json.loads(analysis.event.stats_kinds):
         return ""
     return f"Stats of {count(analysis.event.stats_tracks, 'received stream')} tell of no fault that was heard."
