@@ -17,6 +17,7 @@ from aqa.chunks import DamagedError, pieces
 from aqa.model import InputError
 
 MOST_BYTES = 256 << 20  # of one document: browsers' own dumps of a day-long call stay below 200 MB
+MOST_VALUES = 30_000_000  # in it, for each costs 60 bytes or more: what is held stays near 2 GB
 LONGEST_LINE = 16 << 20
 BOM = b"\xef\xbb\xbf"
 
@@ -67,6 +68,8 @@ def document(path: Path, name: str) -> Any:
                 raise InputError(f"{name}: at byte {len(whole)}: {limit}; split it, or export JSON lines")
     except DamagedError as error:
         raise InputError(f"{name}: {error}") from error
+    if whole.count(b",") + whole.count(b"[") + whole.count(b"{") > MOST_VALUES:
+        raise InputError(f"{name}: more than {MOST_VALUES} values in one document; split it, or export JSON lines")
     try:
         return parse(bytes(whole).removeprefix(BOM))
     except ValueError as error:

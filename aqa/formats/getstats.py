@@ -33,13 +33,13 @@ DEEPEST = 4  # lists of lists of reports that are looked into
 
 
 def sniff(head: bytes) -> bool:
-    """Whether a file begins like a report: an object or list with a stats type in it."""
+    """Whether a file begins like a report: an object or list with a type and a time of stats in it."""
     head = head.removeprefix(BOM)
     return (
         head.lstrip()[:1] in (b"{", b"[")
         and _OTHER.match(head) is None
         and _TYPE.search(head) is not None
-        and (b'"timestamp"' in head or b'"id"' in head)
+        and b'"timestamp"' in head
     )
 
 

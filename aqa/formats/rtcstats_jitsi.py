@@ -23,7 +23,9 @@ _METHODS = (
     rb"add(Stream|Track|Transceiver|IceCandidate)\w*|set(Local|Remote)Description\w*|setVideoType|dominantSpeaker|"
     rb"conferenceStartTimestamp|e2eRtt|face\w+|facial\w+|remove(Stream|Track)|publish\w*"
 )
-_HEAD = re.compile(rb'\s*\[\s*"(' + _METHODS + rb')"\s*,\s*(null|"[^"\n]{0,100}")\s*,')
+_HEAD = re.compile(
+    rb'\s*\[\s*"((' + _METHODS + rb')"\s*,\s*(null|"[^"\n]{0,100}")|[A-Za-z][\w.]{0,60}"\s*,\s*(null|"PC_\d+"))\s*,'
+)
 
 
 def sniff(head: bytes) -> bool:

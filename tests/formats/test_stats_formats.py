@@ -174,6 +174,11 @@ class TestDocuments:
         with pytest.raises(InputError, match=r"dump: at byte .* MB of JSON in one piece; split it"):
             read(tmp_path, dumps.internals(dumps.call()))
 
+    def test_one_of_more_values_than_can_be_held_is_refused(self, tmp_path, monkeypatch):
+        monkeypatch.setattr(jsontext, "MOST_VALUES", 100)
+        with pytest.raises(InputError, match="more than 100 values in one document"):
+            read(tmp_path, dumps.internals(dumps.call()))
+
     def test_one_nested_too_deeply_is_refused(self, tmp_path):
         data = b'{"PeerConnections": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"
         with pytest.raises(InputError, match="nested too deeply"):
@@ -271,7 +276,18 @@ class TestLimits:
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"\n\n", b"{}", b"[]", b'["a", "b", 1]', b"hello", b"\x1f\x8b\x08\x00", b"{" * 9]
+    "data",
+    [
+        b"",
+        b"\n\n",
+        b"{}",
+        b"[]",
+        b'["a", "b", 1]',
+        b'{"id": 1, "type": "track"}',
+        b"hello",
+        b"\x1f\x8b\x08\x00",
+        b"{" * 9,
+    ],
 )
 def test_what_is_no_dump_is_refused_with_a_reason(tmp_path, data):
     assert not is_stats(data)
