@@ -176,6 +176,6 @@ def unknown_of_listeners(measured: Measured) -> list[tuple[str, str, str]]:
     for kind, (what, counter, bring) in _MISSING.items():
         lacking = [path for path in sorted(heard) if kind not in kinds_of(measured, path)]
         if lacking:
-            named = f"{lacking[0]} does" if len(lacking) == 1 else f"{len(lacking)} of {len(heard)} stats dumps do"
-            lines.append((what, f"{named} not count {counter}", bring))
+            named = lacking[0] if len(lacking) == 1 else f"{len(lacking)} of {len(heard)} stats dumps"
+            lines.append((what, f"there is no count of {counter} in {named}", bring))
     return lines

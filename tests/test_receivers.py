@@ -54,7 +54,7 @@ def test_a_folder_with_nothing_but_a_dump_without_a_suffix_is_an_event(tmp_path)
     assert found.value == pytest.approx(20)
     (dry,) = [item for item in analysis.findings if item.kind == "playout_fault"]
     assert (dry.track, dry.stream, dry.cause) == ("dora", None, "playout_device"), "whose device it is"
-    assert "made up by a listener" in analysis.event.verdict
+    assert "partly made up by a listener" in analysis.event.verdict
 
 
 def test_its_rows_say_that_they_are_from_stats(tmp_path):
@@ -105,7 +105,7 @@ def test_what_the_dump_does_not_count_is_not_measured(tmp_path):
     analysis, _ = run(tmp_path, {"dump": dumps.jitsi(bad_call())})
     lines = not_measured(analysis)
     assert "What listeners' devices played" not in lines
-    assert lines["Interruptions, as receivers count them"]["why"] == "dump does not count interruptions"
+    assert lines["Interruptions, as receivers count them"]["why"] == "there is no count of interruptions in dump"
     assert "Made-up sound that could be heard" not in lines
     assert json.loads(analysis.event.stats_kinds) == ["concealed_audio", "playout_fault"]
 

@@ -103,7 +103,9 @@ def _heard_sentence(analysis: Analysis, found: list[Finding]) -> str:
         first, last = moment(analysis, same[0].start_s), moment(analysis, same[-1].end_s)
         when = f"{len(same):,} times, {total} in all, between {first} and {last}"
     text = f"{subject} {unsure}{happened} {when}."
-    return text if names[0] != "mix" and len(names) == 1 else text[0].upper() + text[1:]  # names stay as they are
+    nobody = same[0].source == "stats" and same[0].track is None  # known by a stream's number alone
+    named = names[0] != "mix" and len(names) == 1 and not nobody
+    return text if named else text[0].upper() + text[1:]  # names stay as they are
 
 
 def speaker(finding: Finding, analysis: Analysis) -> str:

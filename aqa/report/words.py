@@ -52,7 +52,7 @@ HEARD = {
     "clipping": ("was distorted by clipping", "of clipping"),
     "echo": ("was heard twice", "of echo"),
     "interruption": ("was interrupted", "of interruptions"),
-    "concealed_audio": ("was made up by a listener's device", "of made-up speech"),
+    "concealed_audio": ("was partly made up by a listener's device", "of made-up speech"),
     "playout_fault": ("stuttered on a listener's device", "of stutter"),
 }
 """Kind in sound -> what happened to speech, and the noun for its length."""
