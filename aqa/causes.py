@@ -64,6 +64,8 @@ def _explained(finding: Finding, packets: Packets | None) -> Finding:
         return finding
     if finding.source == "packets":
         return _with(finding, "unexplained")
+    if finding.source == "stats":  # a receiver's counters are held against themselves, not against other clocks
+        return _with(finding, "not_measurable", why="the stream's own counters show no loss and no lateness")
     for rule in RULES:
         found = rule(finding, packets) if packets is not None else None
         if found is not None:

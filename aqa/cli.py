@@ -18,6 +18,7 @@ from aqa import __version__
 from aqa.console import progress, put, put_json, say
 
 if TYPE_CHECKING:
+    from aqa.model import StreamRow
     from aqa.settings import Settings
 
 app = typer.Typer(
@@ -116,30 +117,28 @@ def trends(
 
 @app.command()
 def packets(
-    files: Annotated[list[Path], typer.Argument(help="Packet logs.")],
+    files: Annotated[list[Path], typer.Argument(help="Packet logs and stats dumps.")],
     csv: Annotated[bool, typer.Option("--csv", help="Rows as CSV on stdout.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """A table of the RTP streams in packet logs, worst first; nothing else needed."""
+    """A table of the RTP streams in packet logs and stats dumps, worst first; nothing else needed."""
     from aqa.model import InputError
-    from aqa.packets import read_log
     from aqa.report.terminal import streams_table
-    from aqa.streams import stream_row
 
     rows, left_out, failed = [], {}, False
     for file in files:
         try:
-            log = read_log(file, name=str(file), codecs={})
+            found, skipped, warning = _streams_in(file)
         except InputError as error:
             say(str(error))
             failed = True
             continue
-        if log.warning:
-            say(log.warning)
+        if warning:
+            say(warning)
             failed = True
-        rows += [stream_row(stream, stream.log_start_ns) for stream in log.streams]
-        left_out[log.name] = log.skipped
-    rows.sort(key=lambda row: (-row.loss_pct, -(row.jitter_max_ms or 0.0), row.log, row.ssrc))
+        rows += found
+        left_out[str(file)] = skipped
+    rows.sort(key=lambda row: (-(row.loss_pct or 0.0), -(row.jitter_max_ms or 0.0), row.log, row.ssrc))
     if as_json:
         put_json([asdict(row) for row in rows])
     elif csv:
@@ -150,6 +149,25 @@ def packets(
         put(streams_table(rows, left_out))
     if failed:
         raise typer.Exit(WRONG_INPUT)
+
+
+def _streams_in(file: Path) -> "tuple[list[StreamRow], dict[str, int], str | None]":
+    """Rows of one log or dump, what is in no row by reason, and why it was not read to its end."""
+    from aqa.packets import read_log
+    from aqa.receivers import carried, track_row
+    from aqa.stats import holds_stats, read_stats_log
+    from aqa.streams import stream_row
+
+    if holds_stats(file):
+        dump = read_stats_log(file, name=str(file))
+        for note in dump.notes:
+            say(f"{file}: {note}")
+        tracks = [track for track in dump.tracks if carried(track)]
+        empty = sum(track.direction != "playout" for track in dump.tracks) - len(tracks)
+        rows = [track_row(track, track.log_start_ns) for track in tracks]
+        return rows, ({"streams without a packet": empty} if empty else {}), dump.warning
+    log = read_log(file, name=str(file), codecs={})
+    return [stream_row(stream, stream.log_start_ns) for stream in log.streams], log.skipped, log.warning
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""From measured recordings and packet logs to an `Analysis`: place on one clock, detect, explain, score.
+"""From measured recordings, packet logs and stats to an `Analysis`: place on one clock, detect, explain, score.
 
 A pure function of small tables: no audio is needed, nothing is read or written.
 """
@@ -6,12 +6,13 @@ A pure function of small tables: no audio is needed, nothing is read or written.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aqa.causes import EXPLAINING, Packets, explain
 from aqa.detector import Subject
 from aqa.model import Analysis, Finding
+from aqa.receivers import kinds_of, place_of, track_rows, track_seconds_rows
 from aqa.report import verdict
 from aqa.rows import event_row, loudest, recording_row, recording_seconds, stream_rows, stream_seconds_rows
 from aqa.settings import Settings
@@ -23,15 +24,18 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     clock = Clock.of(measured)
     findings = _explained(_found(measured, settings, clock), measured, clock)
     seconds = [*recording_seconds(measured, findings, clock), *stream_seconds_rows(measured, findings, clock)]
+    seconds += track_seconds_rows(measured, clock)
     recordings = [recording_row(measured, path, findings, seconds, clock) for path in sorted(measured.recordings)]
-    streams = stream_rows(measured, clock)
+    streams, stats = stream_rows(measured, clock), track_rows(measured, clock)
     event = event_row(measured, settings, clock, findings=findings, seconds=seconds, recordings=recordings)
+    received = sum(row.direction == "received" for row in stats)
     event = dataclasses.replace(event, streams=len(streams), fingerprint=fingerprint)
+    event = dataclasses.replace(event, stats_tracks=received, stats_kinds=json.dumps(kinds_of(measured)))
     name = event.event_id
     analysis = Analysis(
         event=event,
         recordings=tuple(dataclasses.replace(row, event_id=name) for row in recordings),
-        streams=tuple(dataclasses.replace(row, event_id=name) for row in streams),
+        streams=tuple(dataclasses.replace(row, event_id=name) for row in (*streams, *stats)),
         findings=tuple(dataclasses.replace(row, event_id=name) for row in findings),
         seconds=tuple(dataclasses.replace(row, event_id=name) for row in seconds),
         peaks_dbfs={path: loudest(tracks) for path, (_, tracks) in sorted(measured.recordings.items()) if tracks},
@@ -41,12 +45,23 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
 
 
 def _found(measured: Measured, settings: Settings, clock: Clock) -> list[Finding]:
-    found: list[Finding] = []
+    found = [
+        *_in_recordings(measured, settings, clock),
+        *_in_logs(measured, settings, clock),
+        *_in_stats(measured, settings, clock),
+    ]
+    return sorted(found, key=lambda f: (f.start_s, f.finding_id))
+
+
+def _in_recordings(measured: Measured, settings: Settings, clock: Clock) -> Iterator[Finding]:
     for path, (media, tracks) in sorted(measured.recordings.items()):
         table = measured.event.recording_table(path)
         own = {"recording": path, "room": table.room, "track": measured.event.track_name(path)}
         here = _detected(settings, media) + _join_channels([_detected(settings, track) for track in tracks])
-        found += [_placed(item, clock.of_recording(path), clock, own) for item in here]
+        yield from (_placed(item, clock.of_recording(path), clock, own) for item in here)
+
+
+def _in_logs(measured: Measured, settings: Settings, clock: Clock) -> Iterator[Finding]:
     for path, log in sorted(measured.logs.items()):
         for stream in log.streams:
             own = {
@@ -56,11 +71,17 @@ def _found(measured: Measured, settings: Settings, clock: Clock) -> list[Finding
                 "stream": f"0x{stream.ssrc:08x}",
             }
             shift = clock.second(stream.log_start_ns + clock.log_shift_ns[path])
-            found += [
-                _placed(item, shift, clock, own, of=f"{stream.src}>{stream.dst}")
-                for item in _detected(settings, stream)
-            ]
-    return sorted(found, key=lambda f: (f.start_s, f.finding_id))
+            for item in _detected(settings, stream):
+                yield _placed(item, shift, clock, own, of=f"{stream.src}>{stream.dst}")
+
+
+def _in_stats(measured: Measured, settings: Settings, clock: Clock) -> Iterator[Finding]:
+    for path, dump in sorted(measured.stats.items()):
+        for track in dump.tracks:
+            own = place_of(measured, path, track)
+            shift = clock.second(track.log_start_ns + clock.log_shift_ns[path])
+            for item in _detected(settings, track):
+                yield _placed(item, shift, clock, own, of=f"{track.connection} {track.direction}")
 
 
 def _detected(settings: Settings, subject: Subject) -> list[Finding]:

@@ -7,6 +7,7 @@ Times: samples (integers) inside a run; seconds since the event's start in a fin
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -100,7 +101,7 @@ class StreamRow:
     ssrc: str = col("SSRC as 0x%08x")
     src: str = col("source address and port")
     dst: str = col("destination address and port")
-    payload_type: int = col("most frequent RTP payload type")
+    payload_type: int | None = col("most frequent RTP payload type; empty: stats do not say")
     codec: str | None = col("codec, where known", default=None)
     clock_rate_hz: int | None = col("RTP clock rate (of the last stretch, where it changes)", default=None)
     clock_rate_from: str = col("static, sdp, settings, inferred or unknown", default="unknown")
@@ -109,11 +110,13 @@ class StreamRow:
     )
     stretches: int = col("stretches between resets of sequence or time and changes of clock", default=1)
     packets: int = col("all RTP packets, duplicates included")
-    expected: int = col("span of extended sequence numbers, summed over resets")
-    lost: int = col("expected less the unique ones received")
-    loss_pct: float = col("lost of expected")
-    duplicates: int = col("packets whose sequence number came before")
-    reordered: int = col("packets below a sequence number already seen, duplicates not counted (RFC 4737)")
+    expected: int | None = col("span of extended sequence numbers, summed over resets; in stats received and lost")
+    lost: int | None = col("expected less the unique ones received; in stats negative where copies outnumber losses")
+    loss_pct: float | None = col("lost of expected; empty: stats do not say")
+    duplicates: int | None = col("packets whose sequence number came before; empty: stats do not say")
+    reordered: int | None = col(
+        "packets below a sequence number already seen, duplicates not counted (RFC 4737); empty: stats do not say"
+    )
     steps_back: int = col(
         "times the sequence number fell from one packet to the next, duplicates not counted", default=0
     )
@@ -134,10 +137,15 @@ class StreamRow:
     burst_duration_mean_ms: float | None = col("mean burst duration", default=None)
     gap_duration_mean_ms: float | None = col("mean RFC 3611 gap duration", default=None)
     burst_r: float | None = col("mean loss run over that of random loss (BurstR)", default=None)
-    loss_run_max: int = col("longest run of lost packets", default=0)
+    loss_run_max: int | None = col("longest run of lost packets; empty: stats do not say", default=0)
     r_factor: float | None = col("E-model R; empty: not measured", default=None)
     mos_estimated: float | None = col("estimated MOS; empty: not measured", default=None)
     mos_model: str | None = col("name, version and row of the model behind the MOS", default=None)
+    source: str = col("packets (counted in a packet log) or stats (counters of one end)", default="packets")
+    direction: str | None = col("of a row from stats: received or sent", default=None)
+    concealed_pct: float | None = col("of samples played, made up by the receiver (silent ones too)", default=None)
+    audible_concealed_pct: float | None = col("of samples played, made up and not silent", default=None)
+    rtt_ms: float | None = col("mean round-trip time that the end itself measured", default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,6 +202,7 @@ class SecondRow:
     lost: int | None = col("packets lost", default=None)
     stalled_s: float | None = col("time without any packet, inside stalls", default=None)
     delay_max_ms: float | None = col("largest relative arrival delay", default=None)
+    concealed_s: float | None = col("sound made up by the receiver or the playout model", default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,6 +244,8 @@ class EventRow:
     verdict: str = col("one sentence")
     recordings: int = col("recordings, unreadable ones included")
     streams: int = col("RTP streams")
+    stats_tracks: int = col("received audio streams that stats of one end tell of", default=0)
+    stats_kinds: str = col("kinds of finding that the counters in stats allow to look for: JSON list", default="[]")
     findings: int = col("findings that are no intended silence")
     critical: int = col("critical findings", default=0)
     audio_hours: float = col("decoded sound, per track")
@@ -388,6 +399,62 @@ class Stream:
     reported: "Reported | None" = None  # what RTCP in the same log says of it
 
 
+COUNTERS = (
+    "packets_received", "packets_lost", "packets_discarded", "packets_sent", "jitter_s", "rtt_s",
+    "buffer_delay_s", "buffer_target_delay_s", "buffer_emitted",
+    "samples_received", "concealed_samples", "silent_concealed_samples", "concealment_events",
+    "inserted_samples", "removed_samples", "interruptions", "interruption_s", "audio_level", "audio_energy",
+    "samples_s", "synthesized_s", "synthesized_events", "playout_delay_s", "playout_samples",
+)  # fmt: skip
+"""The columns of a StatsTrack, of W3C webrtc-stats: running totals, but for jitter_s, rtt_s and audio_level.
+
+buffer_* are jitterBufferDelay, jitterBufferTargetDelay (sums over samples, s) and jitterBufferEmittedCount;
+inserted and removed are insertedSamplesForDeceleration and removedSamplesForAcceleration; samples_s is
+totalSamplesDuration (of a playout: of what was rendered); the last five but samples_s are of media-playout.
+packets_lost of a sent stream is what the other end reported back (remote-inbound-rtp).
+"""
+
+
+@dataclass(frozen=True)
+class StatsTrack:
+    """One audio stream as one end's own counters tell of it, in order of time: what a stats detector looks at."""
+
+    log: str
+    connection: str  # the peer connection, as the dump names it
+    direction: Literal["received", "sent", "playout"]  # playout: what the device was fed, of no one stream
+    vantage: str  # receiver, sender or sfu-in
+    ssrc: int | None
+    name: str  # the id of its stats in the dump
+    mid: str | None
+    track_id: str | None
+    codec: str | None  # "opus/48000/2"
+    endpoint: str | None  # whose sound it is, where the dump names it
+    reporter: str | None  # whose device or server counted, where the dump names it
+    log_start_ns: int  # UTC of the log's first sample: second 0 of this track's findings
+    time_ns: Ints  # UTC of each sample, never falling
+    columns: Mapping[str, Doubles]  # by the names in COUNTERS, as they came; NaN where absent
+
+    def __getitem__(self, counter: str) -> Doubles:
+        """The values of one counter, shape (samples,); all NaN where the dump never had it."""
+        if counter not in COUNTERS:
+            raise KeyError(counter)
+        found = self.columns.get(counter)
+        return np.full(len(self.time_ns), np.nan) if found is None else found
+
+
+@dataclass(frozen=True)
+class StatsLog:
+    """What one stats dump holds."""
+
+    name: str
+    format: str
+    start_ns: int | None  # UTC of its first sample
+    end_ns: int | None
+    tracks: tuple[StatsTrack, ...]  # by first sample, then connection, direction and SSRC
+    warning: str | None  # what of it could not be read
+    notes: tuple[str, ...] = ()  # what it does not hold, in words for people
+
+
 @dataclass(frozen=True)
 class Analysis:
     """All that is known of one event: what the store holds and what reports are made of."""
@@ -398,6 +465,11 @@ class Analysis:
     findings: tuple[Finding, ...]  # ordered by start; intended ones included
     seconds: tuple[SecondRow, ...]
     peaks_dbfs: dict[str, Floats]  # recording -> 10 ms peaks from its start_s on, loudest channel; NaN = no media
+
+    @property
+    def packet_streams(self) -> tuple[StreamRow, ...]:
+        """The streams that were counted in packet logs: what is said of packets is said of these."""
+        return tuple(row for row in self.streams if row.source == "packets")
 
 
 def evidence(**facts: Any) -> str:

@@ -22,12 +22,13 @@ from aqa import __version__
 from aqa.decode import open_recording
 from aqa.judge import judge
 from aqa.measures.track import measure
-from aqa.model import EventRow, InputError, Media, Track
+from aqa.model import EventRow, InputError, Media, StatsLog, Track
 from aqa.packed import Packed
 from aqa.packets import PacketLog, read_log
 from aqa.recordings import MARKER, EventInput, discover
 from aqa.report.pages import report_event, write_index, write_trends
 from aqa.settings import Settings
+from aqa.stats import read_stats_log
 from aqa.store import Store
 from aqa.timeline import Input, Measured
 from aqa.trends import trend_rows
@@ -63,7 +64,9 @@ def analyze(paths: Sequence[Path], options: Options) -> Outcome:
     events = discover(paths, (options.data, options.reports))
     if not events:
         names = ", ".join(str(path) for path in paths)
-        raise InputError(f"{names}: no recording and no packet log in it; see `aqa analyze --help` for what is read")
+        raise InputError(
+            f"{names}: no recording, no packet log and no stats in it; see `aqa analyze --help` for what is read"
+        )
     outcome, store = Outcome(), Store(options.data)
     for folder in (options.data, options.reports):
         folder.mkdir(parents=True, exist_ok=True)
@@ -166,6 +169,9 @@ def _schedule(job: _Job, pool: ProcessPool) -> None:
     for path in job.event.logs:
         arguments = (job.event.root / path, path, codecs)
         job.futures[path] = pool.schedule(_packet_log, arguments, timeout=_patience(sizes.get(path, 0)))
+    for path in job.event.stats:
+        patience = _patience(sizes.get(path, 0))
+        job.futures[path] = pool.schedule(_stats_log, (job.event.root / path, path), timeout=patience)
 
 
 def _patience(size: int) -> float:
@@ -181,6 +187,10 @@ def _recording(path: Path) -> tuple[Media, list[Packed]]:
 
 def _packet_log(path: Path, name: str, codecs: dict[int, str]) -> PacketLog:
     return read_log(path, name=name, codecs=codecs)
+
+
+def _stats_log(path: Path, name: str) -> StatsLog:
+    return read_stats_log(path, name=name)
 
 
 def _finish(job: _Job, store: Store, options: Options, outcome: Outcome) -> None:
@@ -202,6 +212,7 @@ def _collect(job: _Job) -> Measured:
     """Wait for the event's workers; what fails costs only itself."""
     recordings: dict[str, tuple[Media, list[Track]]] = {}
     logs: dict[str, PacketLog] = {}
+    stats: dict[str, StatsLog] = {}
     problems: dict[str, str] = {}
     for path, future in job.futures.items():
         while not future.done():  # a wait without an end is deaf to an interrupt that another thread was given
@@ -223,11 +234,14 @@ def _collect(job: _Job) -> Measured:
         if path in job.event.recordings:
             recordings[path] = (result[0], [packed.unpacked() for packed in result[1]])
             problems.update(_not_whole(job, path, result[0]))
+            continue
+        if isinstance(result, StatsLog):
+            stats[path] = result
         else:
             logs[path] = result
-            if result.warning:
-                problems[path] = _inside(result.warning, job, path)
-    return Measured(job.event, job.inputs, recordings, logs, problems)
+        if result.warning:
+            problems[path] = _inside(result.warning, job, path)
+    return Measured(job.event, job.inputs, recordings, logs, stats, problems)
 
 
 def _inside(message: str, job: _Job, path: str) -> str:

@@ -1,6 +1,6 @@
 """Discover events: which files belong together, and what each of them is.
 
-A folder below the one given, with media or packet logs in it, is an event (its sub-folders included); so is a
+A folder below the one given, with media, packet logs or stats in it, is an event (its sub-folders included); so is a
 folder with an `event.toml` or one of the event's series. Files that lie loose in the folder given are one event
 per stem. Files are told by content; a name only says that something was meant as a recording or a packet log.
 """
@@ -16,6 +16,7 @@ from aqa.manifest import Manifest, PacketLogTable, RecordingTable, read_manifest
 from aqa.model import InputError
 from aqa.packets import is_packet_log
 from aqa.playlist import segments
+from aqa.stats import is_stats
 
 MARKER = ".aqa-output"
 """A file of this name marks a folder that `aqa` writes; nothing in it is ever read as input."""
@@ -34,13 +35,14 @@ class EventInput:
     manifest: Manifest = field(default_factory=Manifest)
     recordings: list[str] = field(default_factory=list)  # paths inside root, sorted
     logs: list[str] = field(default_factory=list)
+    stats: list[str] = field(default_factory=list)  # dumps of receivers' and senders' own counters
     others: list[str] = field(default_factory=list)  # read as event series or not at all; part of the inputs
     error: str | None = None  # why the event can't be analysed at all
 
     @property
     def files(self) -> list[str]:
         """Every input of the event."""
-        return sorted({*self.recordings, *self.logs, *self.others})
+        return sorted({*self.recordings, *self.logs, *self.stats, *self.others})
 
     def recording_table(self, path: str) -> RecordingTable:
         """What event.toml says of a recording."""
@@ -83,7 +85,7 @@ def _events_below(top: Path, skip: set[Path]) -> Iterator[EventInput]:
 
 def _events_in(folder: Path, skip: set[Path]) -> Iterator[EventInput]:
     files, folders = _listing(folder, skip)
-    if _marks_event(files) or any(_role(path) in ("recording", "log") for path in files):
+    if _marks_event(files) or any(_role(path) in ("recording", "log", "stats") for path in files):
         yield _event(folder, skip)
     else:
         for below in folders:
@@ -151,7 +153,7 @@ def _loose(files: Sequence[Path]) -> Iterator[EventInput]:
         _add(event, path)
     for event in by_stem.values():
         _settle(event)
-        if event.recordings or event.logs:
+        if event.recordings or event.logs or event.stats:
             yield event
 
 
@@ -162,6 +164,8 @@ def _add(event: EventInput, path: Path) -> None:
         event.recordings.append(inside)
     elif role == "log":
         event.logs.append(inside)
+    elif role == "stats":
+        event.stats.append(inside)
     elif role == "other":
         event.others.append(inside)
 
@@ -169,7 +173,8 @@ def _add(event: EventInput, path: Path) -> None:
 def _settle(event: EventInput) -> None:
     """What event.toml names has the role it is named for; segments of a playlist are no recordings of their own."""
     named_recordings = {item.path for item in event.manifest.recordings}
-    named_logs = {item.path for item in event.manifest.packet_logs}
+    named_logs = {item.path for item in event.manifest.packet_logs if item.path not in event.stats}
+    event.stats = sorted({*event.stats} - named_recordings)
     parts = {name for path in event.recordings if path.endswith(".m3u8") for name in _segments(event.root, path)}
     event.recordings = sorted(({*event.recordings} - parts - named_logs) | named_recordings)
     event.logs = sorted(({*event.logs} - named_recordings) | named_logs)
@@ -184,7 +189,7 @@ def _segments(root: Path, playlist: str) -> list[str]:
 
 
 def _role(path: Path) -> str | None:
-    """recording, log, other (an input, but no such thing) or None (nothing of ours)."""
+    """recording, log, stats, other (an input, but no such thing) or None (nothing of ours)."""
     name = path.name.lower().removesuffix(".gz")
     if name == "event.toml" or name in SERIES:
         return "other"
@@ -195,8 +200,9 @@ def _role(path: Path) -> str | None:
             head = file.read(HEAD_BYTES)
     except OSError:
         head = b""  # its name decides; reading it will say why it can't be read
-    if is_packet_log(head):
-        return "log"
+    told = "log" if is_packet_log(head) else "stats" if is_stats(head) else None
+    if told is not None:
+        return told
     suffix = Path(name).suffix
     if is_media(head) or suffix in MEDIA_SUFFIXES:
         return "recording"

@@ -8,6 +8,7 @@ import numpy as np
 
 from aqa.manifest import Manifest
 from aqa.model import EventRow, Finding, Floats, RecordingRow, SecondRow, StreamRow, Track, utc_ns, utc_text
+from aqa.receivers import unknown_of_listeners
 from aqa.scores import FORMULA, impairment, seconds_of_recording
 from aqa.settings import Settings
 from aqa.streams import stream_row, stream_seconds
@@ -150,13 +151,16 @@ def event_row(
 
 
 def _duration(measured: Measured, recordings: Sequence[RecordingRow], clock: Clock) -> float:
-    """From second 0 to the last known media or packet."""
+    """From second 0 to the last known media, packet or sample of stats."""
     ends = [row.start_s + row.duration_s + row.missing_s for row in recordings]
     for path, (media, _) in measured.recordings.items():
         ends += [clock.of_recording(path) + hole.end_s for hole in (*media.missing, *media.damaged)]
     for path, log in measured.logs.items():
         if log.end_ns is not None:
             ends.append(clock.second(log.end_ns + clock.log_shift_ns[path]))
+    for path, dump in measured.stats.items():
+        if dump.end_ns is not None:
+            ends.append(clock.second(dump.end_ns + clock.log_shift_ns[path]))
     ends += [clock.second(utc_ns(room.closed)) for room in measured.event.manifest.rooms if room.closed]
     return round(max(ends, default=0.0), 6)
 
@@ -192,10 +196,12 @@ def _not_measured(measured: Measured, settings: Settings, clock: Clock) -> list[
     if streams:
         why = "no playout model is run on packet logs yet"
         lines.append(("Late packets and estimated MOS", why, ""))
-    lines.append(("What listeners' devices played", "there are no stats of a receiver", "getStats or rtcstats dumps"))
+    lines += unknown_of_listeners(measured)
     lines += [(f"{name}, or parts of it", why, "the whole file") for name, why in sorted(measured.problems.items())]
-    used = {*measured.event.recordings, *measured.event.logs, "event.toml"}
+    used = {*measured.event.recordings, *measured.event.logs, *measured.event.stats, "event.toml"}
     for name in sorted(set(measured.event.others) - used):
-        lines.append((name, "not a recording or packet log that is known here", "a format listed in README"))
+        lines.append(
+            (name, "not a recording, packet log or stats dump that is known here", "a format listed in README")
+        )
     lines += [(f"Findings of kind {kind}", "switched off in the settings", "") for kind in sorted(settings.off)]
     return [{"what": what, "why": why, "bring": bring} for what, why, bring in lines]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aqa.model import Media, Track, utc_ns, utc_text
+from aqa.model import Media, StatsLog, Track, utc_ns, utc_text
 from aqa.packets import PacketLog
 from aqa.recordings import EventInput
 
@@ -25,6 +25,7 @@ class Measured:
     inputs: Sequence[Input]
     recordings: Mapping[str, tuple[Media, Sequence[Track]]]
     logs: Mapping[str, PacketLog]
+    stats: Mapping[str, StatsLog] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)  # input -> why it could not be read, or not whole
 
 
@@ -35,11 +36,11 @@ class Clock:
     zero_ns: int | None  # UTC of second 0; None: no clock known
     recording_ns: Mapping[str, int]  # UTC of sample 0, where known
     recording_from: Mapping[str, str]
-    log_shift_ns: Mapping[str, int]  # clock_offset_s of each log
+    log_shift_ns: Mapping[str, int]  # clock_offset_s of each log and each stats dump
 
     @classmethod
     def of(cls, measured: Measured) -> "Clock":
-        """Second 0 is the earliest room opening, recording or packet with a known UTC."""
+        """Second 0 is the earliest room opening, recording or packet with a known UTC, or first sample of stats."""
         starts, came_from = {}, {}
         for path, (media, _) in measured.recordings.items():
             table = measured.event.recording_table(path)
@@ -48,10 +49,13 @@ class Clock:
                 starts[path] = utc_ns(table.start)
             elif media.start_ns is not None:
                 starts[path] = media.start_ns
-        shifts = {path: round(measured.event.log_table(path).clock_offset_s * 1e9) for path in measured.logs}
+        logs = (*measured.logs, *measured.stats)
+        shifts = {path: round(measured.event.log_table(path).clock_offset_s * 1e9) for path in logs}
         known = [utc_ns(room.opened) for room in measured.event.manifest.rooms if room.opened]
         known += starts.values()
         known += [log.start_ns + shifts[path] for path, log in measured.logs.items() if log.start_ns is not None]
+        if not known:  # a device may have been on long before the room: its stats count where nothing else does
+            known = [log.start_ns + shifts[path] for path, log in measured.stats.items() if log.start_ns is not None]
         return cls(min(known, default=None), starts, came_from, shifts)
 
     def second(self, utc: int) -> float:

@@ -66,6 +66,8 @@ def _row(name: str, parts: Sequence[_Part]) -> dict[str, Any]:
     streams = pl.concat([part.streams for part in parts]) if parts else frame("streams", [])
     hours = sum(event.speaker_hours for event in events)
     speech = _total(event.speech_seconds for event in events)
+    received = streams.filter((pl.col("source") == "stats") & (pl.col("direction") == "received"))
+    streams = streams.filter(pl.col("source") == "packets")
     expected = int(streams["expected"].sum())
     row: dict[str, Any] = {
         "period": name,
@@ -86,7 +88,7 @@ def _row(name: str, parts: Sequence[_Part]) -> dict[str, Any]:
     row["packets_expected"] = expected if len(streams) else None
     row["loss_pct"] = _share(int(streams["lost"].sum()), expected)
     row["jitter_p95_ms"] = _quantile(streams["jitter_mean_ms"], 0.95)
-    row["concealed_pct"] = None
+    row["concealed_pct"] = _concealed(received)
     row["mos_estimated_p50"] = _quantile(streams["mos_estimated"], 0.5)
     return row
 
@@ -94,7 +96,18 @@ def _row(name: str, parts: Sequence[_Part]) -> dict[str, Any]:
 def _looked_for(event: EventRow, kind: str, source: str) -> bool:
     if kind in json.loads(event.settings)["detectors"]["off"]:
         return False
+    if source == "stats":
+        return kind in json.loads(event.stats_kinds)
     return bool(event.streams) if source == "packets" else bool(event.recordings)
+
+
+def _concealed(received: pl.DataFrame) -> float | None:
+    """Made-up sound of what receivers' stats tell of, in per cent, weighted by packets; None where none tells."""
+    known = received.filter(pl.col("concealed_pct").is_not_null() & (pl.col("packets") > 0))
+    if not len(known):
+        return None
+    weighted = float((known["concealed_pct"] * known["packets"]).sum())
+    return round(weighted / int(known["packets"].sum()), 4)
 
 
 def _total(values: Any) -> Any:

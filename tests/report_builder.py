@@ -75,6 +75,34 @@ def loss(start=99.9, length=1.5, **changes):
     return dataclasses.replace(base, **changes)
 
 
+def told(**changes):
+    """A row of the table of streams that a receiver's stats gave."""
+    base = stream(
+        log="dora.rtcstats", participant=None, vantage="receiver", ssrc="0x00000002", src="", dst="",
+        payload_type=None, duplicates=None, reordered=None, loss_run_max=None, source="stats", direction="received",
+        concealed_pct=3.0, audible_concealed_pct=2.5, rtt_ms=80.0,
+    )  # fmt: skip
+    return dataclasses.replace(base, **changes)
+
+
+def made_up(start=50.0, length=4.0, **changes):
+    base = Finding(
+        finding_id="f-made-up", kind="concealed_audio", source="stats", scope="stream", stream="0x00000002",
+        log="dora.rtcstats", start_s=start, end_s=start + length, duration_s=length, value=22.0, unit="%",
+        severity="critical", cause="network_loss", cause_confidence=0.8,
+        evidence=evidence(made_up_s=0.9, before={"packets_lost": 1.0}, after={"packets_lost": 40.0}),
+    )  # fmt: skip
+    return dataclasses.replace(base, **changes)
+
+
+def ran_dry(**changes):
+    base = Finding(
+        finding_id="f-dry", kind="playout_fault", source="stats", log="dora.rtcstats", start_s=70.0, end_s=75.0,
+        duration_s=5.0, value=300.0, unit="ms", severity="major", cause="playout_device", cause_confidence=0.85,
+    )  # fmt: skip
+    return dataclasses.replace(base, **changes)
+
+
 def explained(**changes):
     facts = {"heard_after_s": 0.1, "covered_pct": 100.0, "chance_pct": 1.0}
     return dropout(
@@ -92,6 +120,10 @@ def analysis(row=None, *, recordings=None, streams=None, findings=()):
         SecondRow(second=s, log="room.pcap", stream="0x00000001", track="bob", packets=49, expected=50, lost=s == 100)
         for s in range(600)
     )
+    if any(one.source == "stats" for one in streams or ()):
+        seconds += tuple(
+            SecondRow(second=s, log="dora.rtcstats", stream="0x00000002", concealed_s=0.22) for s in range(50, 54)
+        )
     made = Analysis(
         row or event(),
         (recording(),) if recordings is None else tuple(recordings),
@@ -125,6 +157,13 @@ def events():
         "no packets": analysis(event(**BAD, streams=0), streams=(), findings=(dropout(),)),
         "unreadable": analysis(event(**nothing), recordings=[recording(duration_s=0.0)], findings=(unreadable,)),
         "packets only": analysis(event(**nothing, recordings=0), recordings=(), findings=(loss(),)),
+        "stats only": analysis(
+            event(**nothing, recordings=0, streams=0, stats_tracks=1),
+            recordings=(),
+            streams=(told(), told(ssrc="0x00000003", lost=None, loss_pct=None, expected=None, direction="sent")),
+            findings=(made_up(), ran_dry()),
+        ),
+        "stats and packets": analysis(streams=(stream(), told(participant="bob")), findings=(made_up(track="bob"),)),
         "no clock": analysis(event(**BAD, start_utc=None, rooms="[]"), findings=(dropout(),)),
         "empty": analysis(event(**nothing, duration_s=0.0, rooms="[]"), recordings=(), streams=()),
     }

@@ -1,9 +1,11 @@
 """What is true of every detector, whatever it looks for: laws that run over the registry."""
 
 import dataclasses
+import json
 from itertools import pairwise
 from types import SimpleNamespace
 
+import dumps
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,9 +13,10 @@ from hypothesis import strategies as st
 
 from aqa.detector import HEADINGS, registry
 from aqa.measures.track import measure
-from aqa.model import KINDS, Block, Track
+from aqa.model import KINDS, Block, StatsTrack, Track
 
 AUDIO = [item for item in registry().values() if item.subject is Track]
+STATS = [item for item in registry().values() if item.subject is StatsTrack]
 RATE = 16_000
 LSB = 2.0**-15
 
@@ -76,6 +79,69 @@ class TestOfEveryAudioDetector:
         for channel in (0, 1):
             swapped = [dataclasses.replace(f, channel=channel) for f in item(there[1 - channel])]
             assert plain(swapped) == plain(item(here[channel]))
+
+
+def counted(first_s=0.0, step_s=1.0):
+    """A track, as received and as played out, in which every kind of fault in stats is twice."""
+    bad = np.zeros(60)
+    bad[[10, 11, 40]] = 0.5
+    total = np.concatenate([[0.0], np.cumsum(bad)])
+    columns = {
+        "packets_received": np.arange(61) * 50.0,
+        "samples_received": np.arange(61) * 48_000.0,
+        "concealed_samples": total * 48_000,
+        "silent_concealed_samples": total * 0,
+        "interruptions": total * 2,
+        "interruption_s": total / 2,
+        "synthesized_s": total,
+        "samples_s": np.arange(61.0),
+    }
+    return [dumps.track(step_s, direction=way, first_s=first_s, **columns) for way in ("received", "playout")]
+
+
+@pytest.mark.parametrize("item", STATS, ids=lambda item: item.kind)
+class TestOfEveryStatsDetector:
+    def found(self, item, tracks):
+        return [f for track in tracks for f in item(track)]
+
+    def test_finds_both_faults_in_the_test_counters(self, item):
+        places = [(f.start_s, f.end_s) for f in self.found(item, counted())]
+        assert places == [(10.0, 12.0), (40.0, 41.0)]
+
+    def test_findings_are_sure_of_themselves_within_bounds_and_say_what_was_counted(self, item):
+        for f in self.found(item, counted()):
+            facts = json.loads(f.evidence)
+            assert 0 <= f.confidence <= 1
+            assert set(facts["before"]) == set(facts["after"]) and facts["meaning"]
+            assert facts["polling_period_s"] == 1.0
+
+    @pytest.mark.parametrize("columns", [{}, {"packets_received": []}, {"samples_received": [5.0]}])
+    def test_no_sample_or_one_gives_none(self, item, columns):
+        assert self.found(item, [dumps.track(direction=way, **columns) for way in ("received", "playout")]) == []
+
+    def test_counters_that_stand_still_give_none(self, item):
+        still = [dataclasses.replace(t, columns={k: v * 0 + 7 for k, v in t.columns.items()}) for t in counted()]
+        assert self.found(item, still) == []
+
+    def test_later_counters_shift_findings_by_as_much(self, item):
+        later = [
+            dataclasses.replace(f, start_s=f.start_s - 7, end_s=f.end_s - 7) for f in self.found(item, counted(7.0))
+        ]
+        assert plain(later) == plain(self.found(item, counted()))
+
+    def test_what_was_counted_before_the_first_sample_does_not_matter(self, item):
+        more = [dataclasses.replace(t, columns={k: v + 1e5 for k, v in t.columns.items()}) for t in counted()]
+        assert plain(self.found(item, more)) == plain(self.found(item, counted()))
+
+    def test_counters_that_are_not_there_give_none(self, item):
+        for name in counted()[0].columns:
+            lacking = [
+                dataclasses.replace(t, columns={k: v * np.nan if k == name else v for k, v in t.columns.items()})
+                for t in counted()
+            ]
+            assert all(not np.isnan(f.start_s) for f in self.found(item, lacking))
+        nothing = [dataclasses.replace(t, columns={}) for t in counted()]
+        assert self.found(item, nothing) == []
 
 
 @pytest.mark.parametrize("item", registry().values(), ids=lambda item: item.kind)

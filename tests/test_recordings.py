@@ -1,6 +1,8 @@
+import gzip
 import os
 import struct
 
+import dumps
 import numpy as np
 import pytest
 import soundfile
@@ -48,6 +50,26 @@ def test_a_folder_with_event_toml_is_one_event_when_named_itself(tmp_path):
     wav(tmp_path / "b.wav")
     (tmp_path / "event.toml").write_text('[event]\nid = "x"')
     assert shape(discover([tmp_path])) == {"x": (["a.wav", "b.wav"], [])}
+
+
+def test_stats_are_told_by_content_with_any_suffix_or_none(tmp_path):
+    folder = tmp_path / "e"
+    folder.mkdir()
+    dump = dumps.jitsi(dumps.call(1))
+    for name in ("59c86272-03ea", "a.json", "b.jsonl", "c.log", "d.txt", "e.json.gz"):
+        (folder / name).write_bytes(gzip.compress(dump) if name.endswith(".gz") else dump)
+    (folder / "room.json").write_text('{"streams": []}')
+    (event,) = discover([tmp_path])
+    assert event.stats == ["59c86272-03ea", "a.json", "b.jsonl", "c.log", "d.txt", "e.json.gz"]
+    assert (event.recordings, event.logs, event.others) == ([], [], ["room.json"])
+
+
+def test_a_loose_dump_belongs_to_the_recording_of_its_stem(tmp_path):
+    wav(tmp_path / "standup.wav")
+    (tmp_path / "standup.jsonl").write_bytes(dumps.rtcstats(dumps.call(1)))
+    (tmp_path / "alone").write_bytes(dumps.internals(dumps.call(1)))
+    found = {event.event_id: (event.recordings, event.stats) for event in discover([tmp_path])}
+    assert found == {"standup": (["standup.wav"], ["standup.jsonl"]), "alone": ([], ["alone"])}
 
 
 def test_files_are_told_by_content(tmp_path):

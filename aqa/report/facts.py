@@ -44,7 +44,8 @@ def _how_long(analysis: Analysis, found: list[Finding]) -> Fact:
     parts = [f"{length(sum(item.duration_s for item in found))} in {count(len(found), 'place')}"]
     parts.append(f"{count(event.impaired_seconds or 0, 'second')} of speech impaired")
     parts[-1] += f", {event.severely_impaired_seconds or 0} of them severely (more than 50{NBSP}ms)"
-    reach = f"{listed(names)}: {len(names)} of {count(len(speakers), 'speaker')}" if names else "In the mix"
+    of = f"{len(names)} of {count(len(speakers), 'speaker')}" if speakers else count(len(names), "stream")
+    reach = f"{listed(names)}: {of}" if names else "In the mix"
     return Fact("How long, who", f"{'; '.join(parts)}. {reach}. Listeners not measured.")
 
 
@@ -84,9 +85,11 @@ def _measured(analysis: Analysis) -> Fact:
     if analysis.recordings:
         seconds = length(sum(row.duration_s for row in analysis.recordings))
         parts.append(f"{count(len(analysis.recordings), 'recording')}, {seconds} decoded")
-    if analysis.streams:
-        packets = sum(row.packets for row in analysis.streams)
-        parts.append(f"{count(packets, 'packet')} of {count(len(analysis.streams), 'stream')}")
+    if analysis.packet_streams:
+        packets = sum(row.packets for row in analysis.packet_streams)
+        parts.append(f"{count(packets, 'packet')} of {count(len(analysis.packet_streams), 'stream')}")
+    if analysis.event.stats_tracks:
+        parts.append(f"stats of {count(analysis.event.stats_tracks, 'received stream')}")
     looked = [
         item
         for item in registry().values()

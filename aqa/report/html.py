@@ -78,6 +78,7 @@ def report_html(analysis: Analysis, clips: Mapping[str, Clip]) -> str:
         version=__version__,
         judged=_judged,
         any_late=any(row.late is not None for row in analysis.streams),
+        any_stats=any(row.source == "stats" for row in analysis.streams),
         any_mos=any(row.mos_estimated is not None for row in analysis.streams),
     )
 

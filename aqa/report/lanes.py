@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from aqa.model import Analysis, Finding
+from aqa.model import Analysis, Finding, StreamRow
 from aqa.report import words
 from aqa.report.coverage import utc_ns_of
 from aqa.report.marks import (
@@ -22,6 +22,7 @@ from aqa.report.marks import (
     STALLS,
     WAVE,
     loss_bars,
+    made_up_bars,
     marks,
     sign,
     stalls,
@@ -59,7 +60,7 @@ def timeline(analysis: Analysis) -> list[Lane]:
     lanes = _rooms(analysis, length)
     found = faults(analysis)
     names = dict.fromkeys(row.track for row in sorted(analysis.recordings, key=lambda r: (r.track != "mix", r.track)))
-    names.update(dict.fromkeys(sorted(row.participant or row.ssrc for row in analysis.streams)))
+    names.update(dict.fromkeys(sorted(_of(row) for row in analysis.streams)))
     hit = {item.track or item.stream for item in found}
     ordered = sorted(names, key=lambda name: (name != "mix", len(names) > MOST_OPEN and name not in hit))
     for place, name in enumerate(ordered[:MOST_DRAWN]):
@@ -67,14 +68,14 @@ def timeline(analysis: Analysis) -> list[Lane]:
         lanes.append(dataclasses.replace(lane, folded=place >= MOST_OPEN and name not in hit))
     if not analysis.recordings:
         lanes.append(_not_measured("sound", "not measured: no recording"))
-    if not analysis.streams:
+    if not analysis.packet_streams:
         lanes.append(_not_measured("packets", "not measured: no packet log"))
     return lanes
 
 
 def left_out(analysis: Analysis) -> int:
     """How many tracks have no lane: they stand in the tables alone."""
-    names = {row.track for row in analysis.recordings} | {row.participant or row.ssrc for row in analysis.streams}
+    names = {row.track for row in analysis.recordings} | {_of(row) for row in analysis.streams}
     return max(len(names) - MOST_DRAWN, 0)
 
 
@@ -85,7 +86,7 @@ def key(analysis: Analysis) -> list[tuple[Markup, str]]:
         (sign(kind), f"{words.kind_words(kind)}: {words.MEANINGS.get(kind, words.kind_words(kind))}")
         for kind in kinds
     ]
-    if analysis.streams:
+    if analysis.packet_streams:
         bar = el(
             "svg",
             el("rect", class_="lost", x=2, y=4, width=4, height=8),
@@ -95,6 +96,11 @@ def key(analysis: Analysis) -> list[tuple[Markup, str]]:
             aria_hidden="true",
         )
         rows.append((bar, f"lost packets per second (top = {LOSS_TOP_PCT:g} %)"))
+    if any(row.concealed_s for row in analysis.seconds):
+        made_up = el(
+            "svg", el("rect", class_="wave", x=4, y=5, width=6, height=7), width=16, height=12, aria_hidden="true"
+        )
+        rows.append((made_up, "grey bars: share of a second that a receiver made up (top = all of it)"))
     if analysis.peaks_dbfs:
         grey = el(
             "svg", el("rect", class_="wave", x=4, y=1, width=6, height=10), width=16, height=12, aria_hidden="true"
@@ -134,9 +140,10 @@ def _rooms(analysis: Analysis, length: float) -> list[Lane]:
 def _lane(analysis: Analysis, name: str, found: Sequence[Finding], length: float) -> Lane:
     """Sound above, packets below, of one track or participant (or one stream nobody is named for)."""
     recordings = [row for row in analysis.recordings if row.track == name]
-    streams = [row for row in analysis.streams if (row.participant or row.ssrc) == name]
+    streams = [row for row in analysis.packet_streams if _of(row) == name]
     mine = [item for item in found if (item.track or item.stream) == name]
-    sound = [item for item in mine if item.source in ("audio", "container", "stats")]
+    sound = [item for item in mine if item.source in ("audio", "container")]
+    told = [item for item in mine if item.source == "stats"]
     packets = [item for item in mine if item.source == "packets"]
     parts: list[Markup] = []
     y = 0
@@ -149,16 +156,26 @@ def _lane(analysis: Analysis, name: str, found: Sequence[Finding], length: float
         rows = [row for row in analysis.seconds if row.log is not None and (row.track or row.stream) == name]
         parts += [stalls(packets, length, y), loss_bars(rows, length, y + STALLS)]
         y += STALLS + PACKETS
+    if any(row.source == "stats" and _of(row) == name for row in analysis.streams):
+        seconds = [row for row in analysis.seconds if row.concealed_s and (row.track or row.stream) == name]
+        parts += [made_up_bars(seconds, length, y), joined(marks(told, length, y=y))]
+        y += PACKETS
     label = f"{name} (recorded)" if name == "mix" else name
-    return Lane(label, _under(sound, packets, streams), y + 2, _view(*parts, height=y + 2), _spoken(name, mine))
+    return Lane(
+        label, _under([*sound, *told], packets, streams), y + 2, _view(*parts, height=y + 2), _spoken(name, mine)
+    )
 
 
-def _under(sound: Sequence[Finding], packets: Sequence[Finding], streams: Sequence[object]) -> str:
+def _of(row: StreamRow) -> str:
+    """Whose lane a stream is drawn in."""
+    return row.participant or row.ssrc or row.log
+
+
+def _under(sound: Sequence[Finding], packets: Sequence[Finding], streams: Sequence[StreamRow]) -> str:
     counts: dict[str, int] = {}
     for item in [*sound, *packets]:
         counts[item.kind] = counts.get(item.kind, 0) + 1
-    lost = sum(row.lost for row in streams)  # type: ignore[attr-defined]
-    expected = sum(row.expected for row in streams)  # type: ignore[attr-defined]
+    lost, expected = (sum(getattr(row, name) or 0 for row in streams) for name in ("lost", "expected"))
     marks = [f"{words.LETTERS[kind]} {many}" for kind, many in counts.items() if kind != "loss"]
     if streams:
         marks.append(f"Lo {100 * lost / expected:.1f} %" if expected else "Lo 0 %")

@@ -115,10 +115,11 @@ def _recordings(analysis: Analysis) -> list[str]:
 
 def _streams(analysis: Analysis) -> list[str]:
     if not analysis.streams:
-        return ["Not measured: there is no packet log with RTP in it."]
+        return ["Not measured: there is no packet log with RTP in it, and no stats."]
     head = (
         "participant",
         "ssrc",
+        "counted in",
         "codec",
         "clock from",
         "packets",
@@ -133,10 +134,11 @@ def _streams(analysis: Analysis) -> list[str]:
             (
                 escape(row.participant or "–"),
                 f"`{row.ssrc}`",
-                escape(row.codec or f"type {row.payload_type}"),
+                row.source if row.direction is None else f"{row.source}, {row.direction}",
+                escape(words.codec(row)),
                 row.clock_rate_from,
                 f"{row.packets:,}",
-                f"{row.lost:,}",
+                words.number(row.lost, 0),
                 words.number(row.loss_pct, 2, "%"),
                 f"{words.number(row.jitter_mean_ms, 1)} / {words.number(row.jitter_max_ms, 1, 'ms')}",
                 words.number(row.delta_max_ms, 0, "ms"),

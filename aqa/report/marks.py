@@ -1,6 +1,6 @@
 """The marks of a lane: a fault in sound is a shape with two letters, lost packets are bars, stalls black lines."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from markupsafe import Markup
@@ -95,11 +95,32 @@ def loss_bars(rows: Sequence[SecondRow], length: float, y: int) -> Markup:
             column = int(second / span)
             share = 100 * many / max(expected[second], many)
             worst[column] = max(worst.get(column, 0.0), share)
+    heights = {
+        column: PACKETS * float(np.sqrt(min(share, LOSS_TOP_PCT) / LOSS_TOP_PCT)) for column, share in worst.items()
+    }
+    return base + _bars(heights, length, y, "lost")
+
+
+def made_up_bars(rows: Sequence[SecondRow], length: float, y: int) -> Markup:
+    """A bar per column of time: the share of a second that a receiver made up, the worst in it; top = all of it."""
+    base = el("line", class_="middle", x1="0%", x2="100%", y1=y + PACKETS, y2=y + PACKETS)
+    span = max(1.0, length / COLUMNS)
+    worst: dict[int, float] = {}
+    for row in rows:
+        if row.concealed_s:
+            column = int(row.second / span)
+            worst[column] = max(worst.get(column, 0.0), min(row.concealed_s, 1.0))
+    return base + _bars({column: PACKETS * share for column, share in worst.items()}, length, y, "wave")
+
+
+def _bars(heights: Mapping[int, float], length: float, y: int, look: str) -> Markup:
+    """Bars of so many px in columns of COLUMNS over the event (one a second, where it is shorter)."""
+    span = max(1.0, length / COLUMNS)
     columns = max(int(np.ceil(length / span)), 1)
     path = []
-    for column, share in sorted(worst.items()):
-        height = max(PACKETS * float(np.sqrt(min(share, LOSS_TOP_PCT) / LOSS_TOP_PCT)), 1.5)
+    for column, exact in sorted(heights.items()):
+        height = max(exact, 1.5)
         path.append(f"M{column} {PACKETS}v-{height:.1f}h1v{height:.1f}z")
-    bars = el("path", class_="lost", d="".join(path))
+    bars = el("path", class_=look, d="".join(path))
     box = {"x": "0%", "width": percent(columns * span / length), "y": y, "height": PACKETS}
-    return base + el("svg", bars, **box, viewBox=f"0 0 {columns} {PACKETS}", preserveAspectRatio="none")
+    return el("svg", bars, **box, viewBox=f"0 0 {columns} {PACKETS}", preserveAspectRatio="none")

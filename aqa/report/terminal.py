@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aqa.model import Analysis, Finding, StreamRow
-from aqa.report.words import event_time
+from aqa.report.words import codec, event_time
 
 NOT_MEASURED = "n/m"
 _STREAM_HEAD = (
@@ -46,14 +46,14 @@ def streams_table(rows: Sequence[StreamRow], left_out: Mapping[str, Mapping[str,
     lines = [
         (
             row.ssrc,
-            row.src,
-            row.dst,
-            row.codec or f"type {row.payload_type}",
+            row.src or row.source,
+            row.dst or row.direction or "",
+            codec(row),
             _clock(row),
             f"{row.packets}",
-            f"{row.lost}",
-            f"{row.loss_pct:.2f}",
-            f"{row.duplicates}",
+            _cell(row.lost),
+            _cell(None if row.loss_pct is None else f"{row.loss_pct:.2f}"),
+            _cell(row.duplicates),
             _number(row.jitter_ms, 2),
             _number(row.delta_max_ms, 0),
         )

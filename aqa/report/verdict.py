@@ -80,7 +80,7 @@ def _sentence(analysis: Analysis) -> str:
     if analysis.event.impaired_seconds is None:
         unreadable = [item for item in analysis.findings if item.kind == "unreadable"]
         said = _nothing_readable(len(unreadable)) if analysis.recordings else "Nothing was recorded."
-        return f"{said} {_arrival_sentence(analysis)}".strip()
+        return " ".join(filter(None, (said, _arrival_sentence(analysis), _played_sentence(analysis))))
     return _clean_sentence(analysis)
 
 
@@ -103,13 +103,18 @@ def _heard_sentence(analysis: Analysis, found: list[Finding]) -> str:
         first, last = moment(analysis, same[0].start_s), moment(analysis, same[-1].end_s)
         when = f"{len(same):,} times, {total} in all, between {first} and {last}"
     text = f"{subject} {unsure}{happened} {when}."
-    return text if names[0] != "mix" and len(names) == 1 else text[0].upper() + text[1:]  # names stay as they are
+    nobody = same[0].source == "stats" and same[0].track is None  # known by a stream's number alone
+    named = names[0] != "mix" and len(names) == 1 and not nobody
+    return text if named else text[0].upper() + text[1:]  # names stay as they are
 
 
 def speaker(finding: Finding, analysis: Analysis) -> str:
     """Who was cut off: the participant whose packets explain it, else the track."""
     because = next((item for item in analysis.findings if item.finding_id == finding.cause_finding_id), None)
-    return plain((because.track if because else None) or finding.track or "mix")
+    named = (because.track if because else None) or finding.track
+    if finding.source == "stats":  # of a receiver, who hears no mix but streams; of its device, all of them
+        named = named or (f"stream {finding.stream}" if finding.stream else "everyone")
+    return plain(named or "mix")
 
 
 def _clean_sentence(analysis: Analysis) -> str:
@@ -139,12 +144,19 @@ def _but_silent(analysis: Analysis) -> str:
     return f", but {who} was {at}, which nothing explains"
 
 
+def _played_sentence(analysis: Analysis) -> str:
+    """That receivers tell of no fault; nothing where they do not count what they made up."""
+    if not analysis.event.stats_tracks or "concealed_audio" not in json.loads(analysis.event.stats_kinds):
+        return ""
+    return f"Stats of {count(analysis.event.stats_tracks, 'received stream')} tell of no fault that was heard."
+
+
 def _arrival_sentence(analysis: Analysis) -> str:
     found = worst([item for item in faults(analysis) if item.source == "packets"])
-    if not analysis.streams:
+    if not analysis.packet_streams:
         return ""
     if not found:
-        many = analysis.event.streams
+        many = len(analysis.packet_streams)
         which = "the only stream" if many == 1 else f"{many} of {many} streams"
         return f"Packets of {which} arrived without a fault."
     first = found[0]

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from aqa.model import Analysis, Finding
+from aqa.model import Analysis, Finding, StreamRow
 
 NBSP = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
@@ -36,6 +36,9 @@ MEANINGS = {
     "loss": "packets that never came",
     "jitter": "packets at uneven times",
     "stall": "no packets at all",
+    "concealed_audio": "sound that a receiver made up and let be heard",
+    "interruption": "sound that broke off at a receiver",
+    "playout_fault": "a listener's device that ran dry",
 }
 """One line per kind for the key under the timeline; a kind without one is explained by its name."""
 
@@ -49,6 +52,8 @@ HEARD = {
     "clipping": ("was distorted by clipping", "of clipping"),
     "echo": ("was heard twice", "of echo"),
     "interruption": ("was interrupted", "of interruptions"),
+    "concealed_audio": ("was partly made up by a listener's device", "of made-up speech"),
+    "playout_fault": ("stuttered on a listener's device", "of stutter"),
 }
 """Kind in sound -> what happened to speech, and the noun for its length."""
 
@@ -170,6 +175,11 @@ def measured(finding: Finding) -> str:
 def who(finding: Finding) -> str:
     """Whose a finding is, as shown in tables."""
     return finding.track or finding.stream or finding.recording or ""
+
+
+def codec(row: StreamRow) -> str:
+    """The codec of a stream, or its payload type, or that neither is known."""
+    return row.codec or (NOT_MEASURED if row.payload_type is None else f"type {row.payload_type}")
 
 
 def possessive(name: str) -> str:
