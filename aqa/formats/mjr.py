@@ -121,7 +121,7 @@ class _MediaClock:
         stamps = np.where(size[:, None] >= 8, data[np.minimum(at, len(data) - 1)], 0).astype(np.int64)
         stamp = stamps @ np.array([1 << 24, 1 << 16, 1 << 8, 1])
         if not len(stamp):
-            return stamp
+            return np.zeros(0, np.int64)
         before = stamp[0] if self.last < 0 else self.last
         steps = (np.diff(stamp, prepend=before) + 2**31) % 2**32 - 2**31
         ticks = self.ticks + np.cumsum(steps)

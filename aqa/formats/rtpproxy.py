@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numba import float64, int64, njit, uint8
+from numba import int64, njit
 from numpy.typing import NDArray
 
 from aqa.chunks import CHUNK_BYTES, cut, pieces
@@ -43,10 +43,10 @@ def _family(data: NDArray[np.uint8], at: int, big: bool) -> int:
 
 @njit("float64(uint8[::1], int64, boolean)", cache=True)
 def _seconds(data: NDArray[np.uint8], at: int, big: bool) -> float:
-    raw = np.empty(8, uint8)
+    raw = np.empty(8, np.uint8)
     for i in range(8):
         raw[i] = data[at + (7 - i if big else i)]
-    return float(raw.view(float64)[0])
+    return float(raw.view(np.float64)[0])
 
 
 @njit("float64(uint8[::1], int64, boolean, float64)", cache=True)
@@ -88,7 +88,12 @@ def _order(head: bytes) -> bool | None:
         out = np.empty((3, len(data) // HEADER + 1), np.int64)
         n, at, lie = _walk_kernel(data, big, out)
         begun = len(data) - at >= HEADER and not lie  # a header that is plausible, its packet cut by the head
-        if not lie and n + begun and _packet_like(data, HEADER) and _packet_like(data, int(out[0, n - 1]) if n else 0):
+        if (
+            not lie
+            and n + begun
+            and _packet_like(data, HEADER)
+            and _packet_like(data, int(out[0, n - 1]) if n else 0)
+        ):
             return big
     return None
 
