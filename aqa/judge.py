@@ -108,7 +108,7 @@ def _explained(findings: list[Finding], measured: Measured, clock: Clock) -> lis
     logs = [log for log in measured.logs.values() if log.streams]
     if not logs:
         return explain(findings, None)
-    spans = [(log.end_ns - log.start_ns) / 1e9 for log in logs if log.start_ns is not None and log.end_ns is not None]
+    spans = [(log.end_ns - log.streams[0].log_start_ns) / 1e9 for log in logs if log.end_ns is not None]
     return explain(
         findings,
         Packets(

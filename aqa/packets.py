@@ -11,7 +11,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from aqa import chunks
+from aqa import chunks, hints
 from aqa.frames import Columns, Table
 from aqa.measures import rtp
 from aqa.model import InputError, Stream
@@ -24,11 +24,12 @@ class PacketLog:
     name: str
     format: str
     start_ns: int | None  # UTC of its first packet of any kind
-    end_ns: int | None
+    end_ns: int | None  # of its last, on the clock of its packets: UTC only where start_ns is known
     packets: int  # frames seen
     skipped: dict[str, int]  # frames that are in no stream, by reason
     streams: tuple[Stream, ...]  # by first packet, then SSRC and flow
     warning: str | None  # why it was not read to its end
+    note: str | None = None  # what the file does not say, so that it is not measured
 
 
 @cache
@@ -75,9 +76,12 @@ def read_log(path: Path, *, name: str, codecs: Mapping[int, str]) -> PacketLog:
         raise InputError(f"{name}: {error.strerror or error}; check the file and its permissions") from error
     if warning and not table.frames:
         raise InputError(warning)
-    streams, skipped = _streams(table, name, codecs)
+    streams, skipped = _streams(table, name, {**hints.codecs(module, path), **codecs})
+    note = hints.untimed(module, path)
+    streams = hints.without_times(streams) if note else streams
     return PacketLog(
-        name, _short(module), table.start_ns, table.end_ns, table.frames, skipped, tuple(streams), warning
+        name, _short(module), hints.utc(table.start_ns), table.end_ns, table.frames, skipped,
+        tuple(streams), warning, note,
     )
 
 

@@ -35,7 +35,7 @@ class Clock:
     zero_ns: int | None  # UTC of second 0; None: no clock known
     recording_ns: Mapping[str, int]  # UTC of sample 0, where known
     recording_from: Mapping[str, str]
-    log_shift_ns: Mapping[str, int]  # clock_offset_s of each log
+    log_shift_ns: Mapping[str, int]  # from a log's times to UTC: its clock_offset_s, and where it begins
 
     @classmethod
     def of(cls, measured: Measured) -> "Clock":
@@ -52,7 +52,11 @@ class Clock:
         known = [utc_ns(room.opened) for room in measured.event.manifest.rooms if room.opened]
         known += starts.values()
         known += [log.start_ns + shifts[path] for path, log in measured.logs.items() if log.start_ns is not None]
-        return cls(min(known, default=None), starts, came_from, shifts)
+        zero_ns = min(known, default=None)
+        for path, log in measured.logs.items():  # no UTC: its first packet stands for second 0, as a sample 0 does
+            if log.start_ns is None and log.streams:
+                shifts[path] += (zero_ns or 0) - log.streams[0].log_start_ns
+        return cls(zero_ns, starts, came_from, shifts)
 
     def second(self, utc: int) -> float:
         """Event second of a UTC time."""

@@ -29,7 +29,10 @@ def sniff(head: bytes) -> bool:
 
 
 def _names(line: bytes) -> list[str]:
-    row = next(csv.reader([line.decode("utf-8", "replace").strip("\r\n")]), [])
+    try:
+        row = next(csv.reader([line.decode("utf-8", "replace").strip("\r\n")]), [])
+    except csv.Error:
+        return []
     return [name.strip().lower() for name in row]
 
 

@@ -160,4 +160,4 @@ def untimed(path: Path) -> str | None:
 def start_ns(path: Path) -> int | None:
     """UTC of its first packet: the file does not say."""
     del path
-    return None  # noqa: RET501 - the answer, as other formats give theirs
+    return None
