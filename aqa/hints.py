@@ -1,6 +1,6 @@
 """What a format knows of a log beside its packets, by functions that it may or may not have.
 
-`codecs(path)`: codec by payload type. `untimed(path)`: why the file does not say when its packets came (None: it does).
+`codecs(path)`: codec by payload type. `untimed(path)`: why the file does not say when its packets came, or None.
 """
 
 import dataclasses

@@ -80,8 +80,15 @@ def read_log(path: Path, *, name: str, codecs: Mapping[int, str]) -> PacketLog:
     note = hints.untimed(module, path)
     streams = hints.without_times(streams) if note else streams
     return PacketLog(
-        name, _short(module), hints.utc(table.start_ns), table.end_ns, table.frames, skipped,
-        tuple(streams), warning, note,
+        name,
+        _short(module),
+        hints.utc(table.start_ns),
+        table.end_ns,
+        table.frames,
+        skipped,
+        tuple(streams),
+        warning,
+        note,
     )
 
 

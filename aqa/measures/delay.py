@@ -45,8 +45,8 @@ def jitter_ms(stream: Stream, *, talkspurts: bool = True) -> Doubles:
 
     It starts from 0 in each stretch, whose first packet has none yet (NaN). NaN, and no part in it, for
     duplicates (no news of the network's delay), telephone events (their timestamp stands still: RFC 4733 2.2) and
-    where the clock is, or times of arrival are, unknown. With `talkspurts=False` the step into a talkspurt (marker bit, RFC 3551 4.1) adds
-    nothing: senders are free with time over a pause.
+    where the clock or times of arrival are unknown. With `talkspurts=False` the step into a talkspurt (marker bit,
+    RFC 3551 4.1) adds nothing: senders are free with time over a pause.
     """
     media = media_s(stream)
     # a video stream marks most frames' ends: there the bit says nothing of pauses
@@ -83,7 +83,7 @@ def _delay_kernel(  # type: ignore[no-untyped-def]
 def relative_delay_ms(stream: Stream) -> Doubles:
     """Arrival less media time less the least of it in the last 2 s (RFC 5481 4.2 PDV, minimum moving), in ms.
 
-    NaN for telephone events and where the clock is, or times of arrival are, unknown. The moving minimum takes drift out.
+    The moving minimum takes drift out. NaN for telephone events, and where clock or times of arrival are unknown.
     """
     media = media_s(stream)
     media[stream.auxiliary | (not stream.timed)] = np.nan
