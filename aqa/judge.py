@@ -44,15 +44,18 @@ def _found(measured: Measured, settings: Settings, clock: Clock) -> list[Finding
     found: list[Finding] = []
     for path, (media, tracks) in sorted(measured.recordings.items()):
         table = measured.event.recording_table(path)
-        own = {"recording": path, "room": table.room, "track": measured.event.track_name(path)}
+        own = {"recording": path, "room": table.room, "track": measured.track(path)}
         here = _detected(settings, media) + _join_channels([_detected(settings, track) for track in tracks])
-        found += [_placed(item, clock.of_recording(path), clock, own) for item in here]
+        who = measured.channel_tracks(path)
+        for item in here:
+            by = {"track": who[item.channel]} if who and item.channel is not None else {}
+            found.append(_placed(item, clock.of_recording(path), clock, own | by))
     for path, log in sorted(measured.logs.items()):
         for stream in log.streams:
             own = {
                 "log": path,
                 "room": measured.event.log_table(path).room,
-                "track": measured.event.manifest.participant_of(stream.ssrc),
+                "track": measured.sender(path, stream.ssrc),
                 "stream": f"0x{stream.ssrc:08x}",
             }
             shift = clock.second(stream.log_start_ns + clock.log_shift_ns[path])

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aqa.decode import MEDIA_SUFFIXES, is_media
+from aqa.decode_rtp import is_sound
 from aqa.manifest import Manifest, PacketLogTable, RecordingTable, read_manifest, safe_id
 from aqa.model import InputError
 from aqa.packets import is_packet_log
@@ -83,7 +84,7 @@ def _events_below(top: Path, skip: set[Path]) -> Iterator[EventInput]:
 
 def _events_in(folder: Path, skip: set[Path]) -> Iterator[EventInput]:
     files, folders = _listing(folder, skip)
-    if _marks_event(files) or any(_role(path) in ("recording", "log") for path in files):
+    if _marks_event(files) or any(_role(path) in ("recording", "log", "both") for path in files):
         yield _event(folder, skip)
     else:
         for below in folders:
@@ -158,11 +159,11 @@ def _loose(files: Sequence[Path]) -> Iterator[EventInput]:
 def _add(event: EventInput, path: Path) -> None:
     inside = path.relative_to(event.root).as_posix()
     role = _role(path)
-    if role == "recording":
+    if role in ("recording", "both"):
         event.recordings.append(inside)
-    elif role == "log":
+    if role in ("log", "both"):
         event.logs.append(inside)
-    elif role == "other":
+    if role == "other":
         event.others.append(inside)
 
 
@@ -184,7 +185,7 @@ def _segments(root: Path, playlist: str) -> list[str]:
 
 
 def _role(path: Path) -> str | None:
-    """recording, log, other (an input, but no such thing) or None (nothing of ours)."""
+    """recording, log, both (packets that can be decoded), other (an input, but no such) or None (nothing of ours)."""
     name = path.name.lower().removesuffix(".gz")
     if name == "event.toml" or name in SERIES:
         return "other"
@@ -196,7 +197,7 @@ def _role(path: Path) -> str | None:
     except OSError:
         head = b""  # its name decides; reading it will say why it can't be read
     if is_packet_log(head):
-        return "log"
+        return "both" if is_sound(head) else "log"
     suffix = Path(name).suffix
     if is_media(head) or suffix in MEDIA_SUFFIXES:
         return "recording"

@@ -27,6 +27,24 @@ class Measured:
     logs: Mapping[str, PacketLog]
     problems: Mapping[str, str] = field(default_factory=dict)  # input -> why it could not be read, or not whole
 
+    def channel_tracks(self, path: str) -> tuple[str, ...]:
+        """The participant of each channel of a recording; empty where channels are no participants."""
+        told = self.recordings[path][0].participants if path in self.recordings else ()
+        manifest = self.event.manifest
+        return tuple(manifest.participant_of(ssrc) or name or self.event.track_name(path) for name, ssrc in told)
+
+    def track(self, path: str) -> str:
+        """The track of a recording as a whole: its only participant, or as set, or the mix."""
+        names = self.channel_tracks(path)
+        alone = len(names) == 1 and not self.event.recording_table(path).track
+        return names[0] if alone else self.event.track_name(path)
+
+    def sender(self, path: str, ssrc: int) -> str | None:
+        """Who sends with this SSRC, by event.toml, else by the log itself where it names participants."""
+        told = self.recordings[path][0].participants if path in self.recordings else ()
+        named = next((name for name, of in told if of == ssrc and name), None)
+        return self.event.manifest.participant_of(ssrc) or named
+
 
 @dataclass(frozen=True)
 class Clock:

@@ -175,7 +175,7 @@ def read(path: Path, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Records]:
             media = media or _MediaClock(_clock(head, data, offset))
             time_ns = media.of(data, offset, size)
         time_ns = time_ns + (head.info.u or head.info.s) * 1000
-        yield Records(data, offset, size, size, np.full(n, BARE, np.int64), time_ns, ((path.name, ""),))
+        yield Records(data, offset, size, size, np.full(n, BARE, np.int64), time_ns, (("", ""),))
         piece.used = at + int(used)
         if lie:
             raise cut(piece.position + piece.used, "no packet begins where one should")
