@@ -74,7 +74,8 @@ def _walk_kernel(data, big, out):  # type: ignore[no-untyped-def]
             break
         out[0, n] = at + HEADER
         out[1, n] = size
-        out[2, n] = int(time_s * 1e6 + 0.5) * 1000  # a double holds microseconds of our time, no more
+        whole = int(time_s)
+        out[2, n] = whole * 1_000_000_000 + int((time_s - whole) * 1e9 + 0.5)
         before_s = time_s
         at += HEADER + size
         n += 1
