@@ -12,6 +12,7 @@ from aqa.model import Flags, Ints
 
 RATES_HZ = {"opus": 48_000, "pcmu": 8000, "pcma": 8000}
 """What can be decoded: codec, and the rate that both its RTP clock and its samples have here (RFC 7587 4.1)."""
+LONGEST_S = 0.12  # media of one packet (RFC 6716 3.2.5)
 STATIC = {0: "pcmu", 8: "pcma"}  # RFC 3551 table 4
 
 
@@ -26,6 +27,16 @@ class Part:
     kind: Ints  # payload type
     start: Ints  # of the payload in the buffer
     size: Ints
+    time_ns: Ints
+
+
+@dataclass(frozen=True)
+class _Stamps:
+    """What is kept of each packet of one stream until its place is known: 15 bytes."""
+
+    sequence: NDArray[np.uint16]
+    timestamp: NDArray[np.uint32]
+    kind: NDArray[np.uint8]
     time_ns: Ints
 
 
@@ -82,11 +93,13 @@ def channels(parts: Iterable[Part], codecs: Mapping[int, str], *, most_s: float)
 
     All have one rate: that of the codec with the most packets.
     """
-    found: dict[tuple[int, int], list[Part]] = {}
+    found: dict[tuple[int, int], list[_Stamps]] = {}
     for one in parts:
         for key, mine in keys(one):
-            columns = (getattr(one, name)[mine] for name in Part.__dataclass_fields__)
-            found.setdefault(key, []).append(Part(*columns))
+            kept = _Stamps(
+                one.sequence[mine], one.timestamp[mine], one.kind[mine].astype(np.uint8), one.time_ns[mine]
+            )
+            found.setdefault(key, []).append(kept)
     whole = {key: _joined(pieces) for key, pieces in found.items()}
     named = {key: _codec(one.kind, codecs) for key, one in whole.items()}
     counts: dict[int, int] = {}
@@ -104,9 +117,9 @@ def channels(parts: Iterable[Part], codecs: Mapping[int, str], *, most_s: float)
     return sorted(out, key=lambda item: (int(item.position[0]), item.flow, item.ssrc))
 
 
-def _joined(pieces: list[Part]) -> Part:
-    columns = ([getattr(piece, name) for piece in pieces] for name in Part.__dataclass_fields__)
-    return Part(*(np.concatenate(column) for column in columns))
+def _joined(pieces: list[_Stamps]) -> _Stamps:
+    columns = ([getattr(piece, name) for piece in pieces] for name in _Stamps.__dataclass_fields__)
+    return _Stamps(*(np.concatenate(column) for column in columns))
 
 
 def _name(kind: int, codecs: Mapping[int, str]) -> str:
@@ -114,19 +127,19 @@ def _name(kind: int, codecs: Mapping[int, str]) -> str:
     return name if name in RATES_HZ else ""
 
 
-def _codec(kind: Ints, codecs: Mapping[int, str]) -> str:
+def _codec(kind: NDArray[np.uint8], codecs: Mapping[int, str]) -> str:
     """The codec of most packets that can be decoded; empty if there is none."""
     usual = np.bincount(kind, minlength=128)
     names = [(int(usual[k]), _name(k, codecs)) for k in range(128) if usual[k] and _name(k, codecs)]
     return max(names, default=(0, ""))[1]
 
 
-def _decodable(kind: Ints, codec: str, codecs: Mapping[int, str]) -> Flags:
+def _decodable(kind: NDArray[np.uint8], codec: str, codecs: Mapping[int, str]) -> Flags:
     table = np.array([_name(k, codecs) == codec for k in range(128)])
     return np.asarray(table[kind])
 
 
-def _channel(key: tuple[int, int], packets: Part, fine: Flags, codec: str, *, zero_ns: int, limit: int) -> Channel:
+def _channel(key: tuple[int, int], packets: _Stamps, fine: Flags, codec: str, *, zero_ns: int, limit: int) -> Channel:
     """One stream in the order of its media: by segment and sequence number, each number once."""
     extended, segment = extend(packets.sequence)
     order = np.lexsort((extended, segment))
@@ -140,7 +153,8 @@ def _channel(key: tuple[int, int], packets: Part, fine: Flags, codec: str, *, ze
     rank[order] = np.arange(len(order))
     limit -= (first := min(_samples(int(packets.time_ns[order].min()) - zero_ns, codec), limit))
     same = np.diff(segment[order]) == 0
-    ahead = _steps(np.diff(unwrap_time(packets.timestamp)[order]), same, limit)
+    longest = round(LONGEST_S * RATES_HZ[codec])
+    ahead = _steps(np.diff(unwrap_time(packets.timestamp)[order]), same, limit, longest)
     position = first + np.concatenate(([0], np.cumsum(ahead)))
     return Channel(*key, codec, rank, position.astype(np.int64), np.diff(missing, prepend=missing[:1]))
 
@@ -149,9 +163,10 @@ def _samples(time_ns: int, codec: str) -> int:
     return max(0, round(time_ns * RATES_HZ[codec] / 1e9))
 
 
-def _steps(steps: Ints, same: Flags, limit: int) -> Ints:
+def _steps(steps: Ints, same: Flags, limit: int, longest: int) -> Ints:
     """Media time from packet to packet; where it restarts, falls or goes too far, the usual step stands in."""
-    usual = int(np.median(steps[steps > 0])) if (steps > 0).any() else 0
+    plain = steps[(steps > 0) & (steps <= longest)]
+    usual = int(np.median(plain)) if len(plain) else 0
     wrong = ~same | (steps <= 0) | (steps > limit)
     out = np.where(wrong, usual, steps)
     pauses = np.cumsum(np.maximum(out - usual, 0))
