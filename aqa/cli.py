@@ -137,6 +137,8 @@ def packets(
         if log.warning:
             say(log.warning)
             failed = True
+        if log.note:
+            say(f"{log.name}: {log.note}")
         rows += [stream_row(stream, stream.log_start_ns) for stream in log.streams]
         left_out[log.name] = log.skipped
     rows.sort(key=lambda row: (-row.loss_pct, -(row.jitter_max_ms or 0.0), row.log, row.ssrc))

@@ -21,12 +21,13 @@ from aqa.clock import CHANNELS, JUMP_LIMIT_S, check_format
 from aqa.formats import jitsi_multitrack, mjr
 from aqa.frames import Records
 from aqa.model import Block, Floats, Hole, InputError, Media
-from aqa.sound_packets import RATES_HZ, Channel, Part
+from aqa.sound_packets import RATES_HZ, RED, Channel, Part, primary
 
 CONCEALED_S = 1.0  # libopus has faded to nothing long before
 COMFORT_S = 1.0  # a sender in DTX sends a packet each 400 ms (RFC 6716 2.1.9): twice that, and some
 DTX_BYTES = 2  # an Opus packet up to here holds no sound (RFC 6716 2.1.9; libwebrtc, audio_decoder_opus.cc)
 WINDOW_S = 1.0  # length of a block
+EMPTY = np.zeros(0, np.float32)
 _FORMATS: tuple[ModuleType, ...] = (jitsi_multitrack, mjr)
 _NEAR_S = 0.06  # damage closer than this is one
 
@@ -67,13 +68,11 @@ class _Track:
     damaged: list[tuple[int, int]] = field(default_factory=list)
     _parts: list[tuple[int, Floats]] = field(default_factory=list)
 
-    def take(self, buffer: np.ndarray, starts: np.ndarray, sizes: np.ndarray) -> None:
-        """Payloads of its next packets in file order."""
-        ranks = self.plan.rank[self.seen : self.seen + len(starts)]
-        self.seen += len(starts)
-        for rank, start, size in zip(ranks.tolist(), starts.tolist(), sizes.tolist(), strict=True):
-            if rank >= 0:
-                self.payloads[rank] = buffer[start : start + size].tobytes()
+    def take(self, payloads: list[bytes]) -> None:
+        """Its next packets in file order."""
+        ranks = self.plan.rank[self.seen : self.seen + len(payloads)]
+        self.seen += len(payloads)
+        self.payloads.update((r, raw) for r, raw in zip(ranks.tolist(), payloads, strict=True) if r >= 0)
         while self.waits in self.payloads:
             self.waits += 1
 
@@ -99,8 +98,10 @@ class _Track:
     def _decode(self, payload: bytes, position: int) -> None:
         at = max(position, self.end)
         try:
-            wave = self.voice.decode(payload)
+            wave = self.voice.decode(payload) if payload else EMPTY
         except ValueError:
+            wave = EMPTY
+        if not len(wave):
             wave = self.voice.conceal(self.frame or self.rate // 50)
             self.damaged.append((at, at + len(wave)))
         self._put(at, wave)
@@ -138,7 +139,9 @@ class RtpDecoder:
         self._flows: list[str] = []
         self._error: str | None = None
         parts = (sound_packets.part(records) for records in self._records())
-        plans = sound_packets.channels(parts, self._module.codecs(path), most_s=JUMP_LIMIT_S)
+        codecs = self._module.codecs(path)
+        self._red = {kind for kind, name in codecs.items() if name.startswith(RED)}
+        plans = sound_packets.channels(parts, codecs, most_s=JUMP_LIMIT_S)
         if not plans:
             known = ", ".join(RATES_HZ)
             why = self._error or f"{path}: no packet of sound that can be decoded ({known})"
@@ -181,7 +184,9 @@ class RtpDecoder:
         by_key = {(track.plan.flow, track.plan.ssrc): track for track in self._tracks}
         for key, mine in sound_packets.keys(part):
             if key in by_key:
-                by_key[key].take(buffer, part.start[mine], part.size[mine])
+                rows = zip(part.start[mine].tolist(), part.size[mine].tolist(), part.kind[mine].tolist(), strict=True)
+                raw = [(buffer[start : start + size].tobytes(), kind) for start, size, kind in rows]
+                by_key[key].take([primary(one) if kind in self._red else one for one, kind in raw])
 
     def _block(self, at: int, size: int) -> Block:
         samples = np.zeros((self.channels, size), np.float32)

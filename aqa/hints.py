@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
+from aqa.chunks import DamagedError
 from aqa.model import Stream
 
 EARLIEST_NS = 694_224_000_000_000_000
@@ -17,7 +18,10 @@ EARLIEST_NS = 694_224_000_000_000_000
 def codecs(module: ModuleType, path: Path) -> dict[int, str]:
     """ "opus/48000/2" by payload type, as the file itself says; empty where it does not."""
     said = getattr(module, "codecs", None)
-    return dict(said(path)) if said else {}
+    try:
+        return dict(said(path)) if said else {}
+    except DamagedError:  # reading the packets says it
+        return {}
 
 
 def untimed(module: ModuleType, path: Path) -> str | None:

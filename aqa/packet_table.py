@@ -132,7 +132,9 @@ def _integers(column: "pl.Series") -> "pl.Series":
     import polars as pl  # noqa: PLC0415
 
     text = column.str.strip_chars().str.to_lowercase()
-    text = text.replace(["true", "false"], ["1", "0"])
+    text = text.replace(["true", "false"], ["1", "0"]).str.replace(
+        r"^(-?\d+)\.0+$", "$1"
+    )  # tools that know no integers
     plain = text.str.to_integer(strict=False, dtype=pl.Int64)
     hexed = text.str.starts_with("0x").fill_null(False)
     if not hexed.any():

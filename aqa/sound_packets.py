@@ -12,6 +12,8 @@ from aqa.model import Flags, Ints
 
 RATES_HZ = {"opus": 48_000, "pcmu": 8000, "pcma": 8000}
 """What can be decoded: codec, and the rate that both its RTP clock and its samples have here (RFC 7587 4.1)."""
+RED = "red"
+"""Payloads of RFC 2198: here always around Opus, as WebRTC has it."""
 LONGEST_S = 0.12  # media of one packet (RFC 6716 3.2.5)
 STATIC = {0: "pcmu", 8: "pcma"}  # RFC 3551 table 4
 
@@ -80,6 +82,15 @@ def _number(data: NDArray[np.uint8], at: Ints, size: int) -> Ints:
     return out
 
 
+def primary(payload: bytes) -> bytes:
+    """The newest block of a RED payload (RFC 2198 3), behind the copies of earlier ones; empty where it lies."""
+    at, copies = 0, 0
+    while at + 4 <= len(payload) and payload[at] & 128:
+        copies += int.from_bytes(payload[at + 2 : at + 4], "big") & 0x3FF
+        at += 4
+    return payload[at + 1 + copies :]
+
+
 def keys(one: Part) -> Iterator[tuple[tuple[int, int], Flags]]:
     """Flow and SSRC, and which packets are theirs."""
     pairs = np.stack((one.flow, one.ssrc), axis=1)
@@ -124,7 +135,7 @@ def _joined(pieces: list[_Stamps]) -> _Stamps:
 
 def _name(kind: int, codecs: Mapping[int, str]) -> str:
     name = codecs.get(kind, "").split("/")[0].lower() or STATIC.get(kind, "")
-    return name if name in RATES_HZ else ""
+    return "opus" if name == RED else name if name in RATES_HZ else ""
 
 
 def _codec(kind: NDArray[np.uint8], codecs: Mapping[int, str]) -> str:

@@ -4,6 +4,7 @@ import base64
 import json
 import struct
 import tracemalloc
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from aqa.opus import Encoder
 from aqa.pipeline import Options, analyze
 from aqa.recordings import discover
 from aqa.report.clips import read_span
+from aqa.sound_packets import primary
 from aqa.store import Store
 
 JANUS = "mjr/meetecho+janus-gateway"
@@ -141,6 +143,26 @@ def test_a_payload_that_can_t_be_decoded_is_damage(tmp_path):
     samples, media = decode(mjr(tmp_path / "a.mjr", sent(payloads)))
     assert samples.shape == (1, 96_000)
     assert [(hole.start_s, hole.end_s) for hole in media.damaged] == [(1.0, 1.02)]
+
+
+def test_red_is_taken_off(tmp_path):
+    payloads = opus()
+    red = [b"\x6f" + payloads[0]]
+    for before, now in pairwise(payloads):
+        red.append(
+            struct.pack(">BHB", 0x80 | 111, 960 << 2 | len(before) >> 8, len(before) & 255) + b"\x6f" + before + now
+        )
+    whole, _ = decode(mjr(tmp_path / "a.mjr", sent(payloads)))
+    again, media = decode(mjr(tmp_path / "b.mjr", sent(red, kind=63), **{"or": 63}))
+    assert media.codec == "opus" and np.array_equal(whole, again)
+    red[50] = b"\x6f"  # nothing in it
+    _, media = decode(mjr(tmp_path / "c.mjr", sent(red, kind=63), **{"or": 63}))
+    assert [(hole.start_s, hole.end_s) for hole in media.damaged] == [(1.0, 1.02)]
+
+
+@given(st.binary(max_size=40))
+def test_a_red_payload_may_lie(raw):
+    assert raw.endswith(primary(raw))
 
 
 def test_g711_is_decoded_at_its_own_rate(tmp_path):

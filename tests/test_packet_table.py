@@ -234,6 +234,24 @@ def test_a_table_that_lacks_a_column_is_none(tmp_path, lacks):
         packets.read_log(written(tmp_path, "parquet", rows), name="x", codecs={})
 
 
+def test_headers_too_long_for_the_head_or_at_all(tmp_path):
+    wide = "time,ssrc,sequence,timestamp," + ",".join(f"column_{i}" for i in range(100))
+    path = tmp_path / "a.csv"
+    path.write_text(wide + "\n" + "1700000000,1,1,1" + "," * 100 + "\n")
+    assert csv_table.sniff(path.read_bytes()[:512]) and len(drained(csv_table, path)[0]) == 1
+    path.write_text(wide + "," * 70_000 + "\n")
+    assert "line 1: a header of more than 65536 bytes" in drained(csv_table, path, chunk_bytes=1000)[1]
+
+
+def test_integers_of_tools_that_know_only_doubles(tmp_path):
+    rows = [row | {"payload_type": 111.0, "sequence": float(row["sequence"])} for row in ROWS]
+    for kind in ("csv", "jsonl"):
+        assert (
+            drained(KINDS[kind], written(tmp_path, kind, rows))[0]
+            == drained(KINDS[kind], written(tmp_path, kind, ROWS))[0]
+        )
+
+
 def test_columns_that_come_twice(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("time,ssrc,ssrc,sequence,timestamp\n1,2,3,4,5\n")

@@ -25,7 +25,8 @@ _BOM = b"\xef\xbb\xbf"
 def sniff(head: bytes) -> bool:
     """Whether a file that begins with `head` is such a table."""
     line, end, _ = head.removeprefix(_BOM).partition(b"\n")
-    return bool(end) and not missing(_names(line))
+    names = _names(line)
+    return not missing(names if end else names[:-1])  # without an end, the last name may be cut
 
 
 def _names(line: bytes) -> list[str]:
@@ -42,6 +43,10 @@ def _header(piece: Piece, path: Path) -> list[str] | None:
     end = raw.find(b"\n")
     if end < 0 and not piece.last and len(raw) < MAX_LINE:
         return None
+    if end < 0 and len(raw) == MAX_LINE:
+        raise InputError(
+            f"{path}: line 1: a header of more than {MAX_LINE} bytes; leave out columns that are not used"
+        )
     line = raw[: end if end >= 0 else len(raw)]
     piece.used = len(line) + 1 if end >= 0 else len(piece.data)
     names = _names(line.removeprefix(_BOM))

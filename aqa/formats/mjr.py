@@ -201,8 +201,13 @@ def codecs(path: Path) -> dict[int, str]:
     if head is None or kind < 0:
         return {}
     named = _NAMES.get(head.info.c.lower())
-    out = {kind: named} if named and kind >= 96 else {}
-    return out | ({head.info.or_: "red/48000/2"} if 96 <= head.info.or_ < 128 else {})
+    out = {kind: named} if named and _dynamic(kind) else {}
+    return out | ({head.info.or_: "red/48000/2"} if _dynamic(head.info.or_) else {})
+
+
+def _dynamic(kind: int) -> bool:
+    """Whether a payload type means what a session says (RFC 3551 6; RFC 5761 4 for 35 to 63)."""
+    return 35 <= kind < 64 or 96 <= kind < 128
 
 
 def untimed(path: Path) -> str | None:
