@@ -25,7 +25,8 @@ def sniff(head: bytes) -> bool:
     if not end and not line.rstrip().endswith(b"}"):  # the head ends inside a long object
         return not missing(key.decode("ascii") for key in _KEY.findall(line)) and b"{" not in line[1:]
     try:
-        return not missing(_decoder.decode(line))
+        names = _decoder.decode(line)
+        return not missing(names) and "sequenceNumber" not in names  # which is Jitsi's
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return False
 
