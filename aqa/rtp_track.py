@@ -90,10 +90,11 @@ class RtpTrack:
         if self.next <= self.filled or gap <= 0 or not (lost or self.dtx):
             return
         self.filled = self.next
+        span = min(gap, lost * self.frame) if lost else gap  # beyond what was lost, the sender paused
         if lost:
-            self.concealed.append((self.end, self.end + gap))
+            self.concealed.append((self.end, self.end + span))
         step = self.rate // 400  # 2.5 ms: what libopus counts in
-        size = min(gap, round((CONCEALED_S if lost else COMFORT_S) * self.rate)) // step * step
+        size = min(span, round((CONCEALED_S if lost else COMFORT_S) * self.rate)) // step * step
         last = size == gap and lost > 0  # the packet that follows knows only of the frame right before it
         frame = min(max(self.frame, step), size)
         while size > 0:

@@ -115,6 +115,13 @@ def test_a_mute_is_silence_and_no_packet_is_made_up(tmp_path):
     assert (samples[0, 48_000:96_000] == 0).all()
 
 
+def test_a_loss_at_the_head_of_a_pause_is_no_longer_than_its_packets(tmp_path):
+    packets = sent(opus(), lambda i: i != 50, at=lambda i: 960 * i + (48_000 if i > 50 else 0))
+    samples, media = decode(mjr(tmp_path / "a.mjr", packets))
+    assert [(hole.start_s, hole.end_s) for hole in media.concealed] == [(1.0, 1.02)]
+    assert (samples[0, 48_960:96_960] == 0).all()
+
+
 def test_a_pause_of_dtx_is_comfort_noise_and_no_loss(tmp_path):
     encoder = Encoder(48_000, bitrate=24_000, dtx=1)
     quiet = np.random.default_rng(0).normal(0, 1e-3, 48_000 * 2).astype(np.float32)
@@ -160,6 +167,7 @@ def test_red_is_taken_off(tmp_path):
     assert [(hole.start_s, hole.end_s) for hole in media.damaged] == [(1.0, 1.02)]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_a_red_payload_may_lie(raw):
     assert raw.endswith(primary(raw))

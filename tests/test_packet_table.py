@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 from captures import START_NS, drained, rtp, talk
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aqa import packets, streams
@@ -279,6 +279,7 @@ def test_no_head_is_claimed_twice():
     assert jsonl_table.sniff(long[:512]) and not jsonl_table.sniff(b'{"report": ' + long[:512])
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -1,6 +1,6 @@
 """All formats together: no file is claimed twice, and what is claimed is what it is."""
 
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aqa.decode import is_media
@@ -39,6 +39,7 @@ def test_every_file_of_the_corpus_is_claimed_by_its_own_format_alone(corpus):
     assert seen == set().union(*WHAT.values())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=600))
 @example(b"MEETECHO\0\5audio")
 @example(b"#!rtpplay1.0 1.2.3.4/5\n")

@@ -5,7 +5,7 @@ import json
 
 import pytest
 from captures import drained
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aqa import packets, streams
@@ -112,6 +112,7 @@ def test_a_line_without_end_is_given_up(tmp_path):
     assert len(got) == 3 and "a record of more than" in why
 
 
+@settings(deadline=None)
 @given(st.integers(1, 1500))
 def test_cut_anywhere(tmp_path_factory, size):
     events = [start("a-7"), *talker("a-7", 10)]

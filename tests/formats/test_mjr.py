@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 from captures import START_NS, Packet, drained, rtp, talk
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aqa import packets, streams
@@ -160,6 +160,7 @@ def naive_walk(raw, timed):
     return found, at, False
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from([b"MEET", b"MEEP"]), st.sampled_from([b"ECHO", b"\0\0\1\0"]), st.binary(max_size=9))

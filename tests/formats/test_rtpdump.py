@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 from captures import START_NS, drained, rtp, talk
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aqa import packets, streams
@@ -109,6 +109,7 @@ def naive_walk(raw: bytes) -> tuple[list[list[int]], int, bool]:
     return found, at, False
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(0, 2**32 - 1)), max_size=8), st.binary()
 )

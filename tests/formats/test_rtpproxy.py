@@ -8,7 +8,7 @@ import naive
 import numpy as np
 import pytest
 from captures import START_NS, rtp, talk
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aqa import packets, streams
@@ -72,6 +72,7 @@ def test_other_files_are_none_of_these():
     assert rtpproxy.sniff(record(START_S, b"\0\1\0\0\x21\x12\xa4\x42" + bytes(12)) + file())  # STUN comes first
 
 
+@settings(deadline=None)
 @given(st.integers(0, 900))
 def test_cut_at_every_byte(tmp_path_factory, size):
     raw = file(5)[:size]
@@ -89,6 +90,7 @@ def test_cut_at_every_byte(tmp_path_factory, size):
     assert count == whole
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=0, max_size=300), st.integers(0, 400))
 def test_garbage_neither_crashes_nor_reads_beyond(tail, at):
     raw = file(2)[:at] + tail
