@@ -6,6 +6,7 @@ from typing import Protocol
 
 from aqa.decode_av import AvDecoder
 from aqa.decode_pcm import PcmDecoder
+from aqa.decode_rtp import RtpDecoder, is_sound
 from aqa.model import Block, InputError, Media
 from aqa.playlist import PlaylistDecoder
 
@@ -95,7 +96,7 @@ def _is_mpeg_audio(head: bytes) -> bool:
 
 
 def open_recording(path: Path) -> Decoder:
-    """The decoder of `path`: libsndfile for PCM and FLAC, FFmpeg for the rest and where that fails.
+    """The decoder of `path`: libsndfile for PCM and FLAC, FFmpeg for the rest and where that fails; ours for packets.
 
     Raises InputError naming file, fault and remedy. Of several audio tracks in one file the first is decoded.
     """
@@ -106,6 +107,8 @@ def open_recording(path: Path) -> Decoder:
         raise InputError(f"{path}: can't be opened: {error.strerror}; check its permissions") from error
     if not head:
         raise InputError(f"{path}: the file is empty; fetch it again from the recorder")
+    if is_sound(head):
+        return RtpDecoder(path)
     if not looks_like_media(path, head):
         raise InputError(f"{path}: this is no sound file (its content is not that of any known container); "
                          "fetch it again from the recorder or take it out of the folder")  # fmt: skip

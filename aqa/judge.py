@@ -56,9 +56,12 @@ def _found(measured: Measured, settings: Settings, clock: Clock) -> list[Finding
 def _in_recordings(measured: Measured, settings: Settings, clock: Clock) -> Iterator[Finding]:
     for path, (media, tracks) in sorted(measured.recordings.items()):
         table = measured.event.recording_table(path)
-        own = {"recording": path, "room": table.room, "track": measured.event.track_name(path)}
+        own = {"recording": path, "room": table.room, "track": measured.track(path)}
         here = _detected(settings, media) + _join_channels([_detected(settings, track) for track in tracks])
-        yield from (_placed(item, clock.of_recording(path), clock, own) for item in here)
+        who = measured.channel_tracks(path)
+        for item in here:
+            by = {"track": who[item.channel]} if who and item.channel is not None else {}
+            yield _placed(item, clock.of_recording(path), clock, own | by)
 
 
 def _in_logs(measured: Measured, settings: Settings, clock: Clock) -> Iterator[Finding]:
@@ -67,7 +70,7 @@ def _in_logs(measured: Measured, settings: Settings, clock: Clock) -> Iterator[F
             own = {
                 "log": path,
                 "room": measured.event.log_table(path).room,
-                "track": measured.event.manifest.participant_of(stream.ssrc),
+                "track": measured.sender(path, stream.ssrc),
                 "stream": f"0x{stream.ssrc:08x}",
             }
             shift = clock.second(stream.log_start_ns + clock.log_shift_ns[path])
@@ -129,7 +132,7 @@ def _explained(findings: list[Finding], measured: Measured, clock: Clock) -> lis
     logs = [log for log in measured.logs.values() if log.streams]
     if not logs:
         return explain(findings, None)
-    spans = [(log.end_ns - log.start_ns) / 1e9 for log in logs if log.start_ns is not None and log.end_ns is not None]
+    spans = [(log.end_ns - log.streams[0].log_start_ns) / 1e9 for log in logs if log.end_ns is not None]
     return explain(
         findings,
         Packets(

@@ -348,6 +348,8 @@ class Media:
     missing: tuple[Hole, ...] = ()
     damaged: tuple[Hole, ...] = ()
     error: str | None = None  # why it could not be read at all, or was left early
+    participants: tuple[tuple[str, int], ...] = ()  # name and SSRC of each channel, where a channel is a participant
+    concealed: tuple[Hole, ...] = ()  # media made up for packets that never came, of any channel
 
 
 @dataclass(frozen=True)
@@ -397,6 +399,7 @@ class Stream:
     copies_known: bool  # whether the payload could be looked into: false for SRTP, where copies are not measured
     level_dbov: NDArray[np.int16]  # audio level from the header extension of RFC 6464; NO_LEVEL where there is none
     reported: "Reported | None" = None  # what RTCP in the same log says of it
+    timed: bool = True  # whether arrival_ns are times of arrival; else media time, and nothing is said of delay
 
 
 COUNTERS = (

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-from aqa import chunks
+from aqa import chunks, hints
 from aqa.frames import Table
 from aqa.headers import CANDIDATE, RTCP, SIP
 from aqa.measures import rtp
@@ -24,12 +24,13 @@ class PacketLog:
     name: str
     format: str
     start_ns: int | None  # UTC of its first packet of any kind
-    end_ns: int | None
+    end_ns: int | None  # of its last, on the clock of its packets: UTC only where start_ns is known
     packets: int  # frames seen
     skipped: dict[str, int]  # frames that are in no stream, by reason
     streams: tuple[Stream, ...]  # by first packet, then SSRC and flow
     warning: str | None  # why it was not read to its end
     cut_packets: int = 0  # frames of which the capture holds a part only: sizes are those of UDP
+    note: str | None = None  # what the file does not say, so that it is not measured
 
 
 @cache
@@ -76,17 +77,20 @@ def read_log(path: Path, *, name: str, codecs: Mapping[int, str]) -> PacketLog:
         raise InputError(f"{name}: {error.strerror or error}; check the file and its permissions") from error
     if warning and not table.frames:
         raise InputError(warning)
-    streams, skipped = _streams(table, name, codecs)
+    streams, skipped = _streams(table, name, _Told.of(table, codecs, hints.codecs(module, path)))
+    note = hints.untimed(module, path)
+    streams = hints.without_times(streams) if note else streams
     return PacketLog(
         name,
         _short(module),
-        table.start_ns,
+        hints.utc(table.start_ns),
         table.end_ns,
         table.frames,
         skipped,
         tuple(streams),
         warning,
         table.cut_frames,
+        note,
     )
 
 
@@ -101,10 +105,9 @@ def _fill(table: Table, module: ModuleType, path: Path, name: str) -> str | None
     return None
 
 
-def _streams(table: Table, name: str, codecs: Mapping[int, str]) -> tuple[list[Stream], dict[str, int]]:
+def _streams(table: Table, name: str, told: "_Told") -> tuple[list[Stream], dict[str, int]]:
     skipped = table.skipped()
     found, used = [], 0
-    told = _Told.of(table, codecs)
     for key, rows in table.groups(rtp.MIN_PACKETS):
         packets = rtp.Arrivals.of(rows)
         if rtp.looks_like_rtp(packets):
@@ -125,16 +128,17 @@ def _place(table: Table, key: int, name: str) -> rtp.Place:
 
 @dataclass(frozen=True)
 class _Told:
-    """What the log itself says of its streams, by RTCP and SDP, and what the settings say."""
+    """What the log itself says of its streams, by its header, RTCP and SDP, and what the settings say."""
 
     codecs: Mapping[int, str]
+    header: Mapping[int, str]
     reported: Mapping[int, Reported]
     described: Mapping[str, Description]
 
     @classmethod
-    def of(cls, table: Table, codecs: Mapping[int, str]) -> "_Told":
+    def of(cls, table: Table, codecs: Mapping[int, str], header: Mapping[int, str]) -> "_Told":
         reports = read_rtcp(Arrived(item.time_ns, item.data) for item in table.messages if item.kind == RTCP)
-        return cls(codecs, reports, read_sdp(item.data for item in table.messages if item.kind == SIP))
+        return cls(codecs, header, reports, read_sdp(item.data for item in table.messages if item.kind == SIP))
 
     def named(self, place: rtp.Place) -> rtp.Named:
         """By where the stream goes to, else where it comes from: the answer names the types of the offer."""
@@ -143,4 +147,4 @@ class _Told:
         cname = description.cnames.get(place.ssrc)
         if cname and (reported is None or reported.cname is None):
             reported = replace(reported or Reported(), cname=cname)
-        return rtp.Named(self.codecs, description.codecs, description.level_id, reported)
+        return rtp.Named(self.codecs, {**self.header, **description.codecs}, description.level_id, reported)

@@ -91,7 +91,7 @@ class _Job:
     event: EventInput
     inputs: list[Input]
     fingerprint: str
-    futures: dict[str, Any] = field(default_factory=dict)
+    futures: dict[tuple[str, str], Any] = field(default_factory=dict)  # by role and path: a file may have two
 
     @property
     def bytes(self) -> int:
@@ -165,13 +165,14 @@ def _schedule(job: _Job, pool: ProcessPool) -> None:
     codecs = dict(job.event.manifest.codecs)
     sizes = {item.path: item.bytes for item in job.inputs}
     for path in job.event.recordings:
-        job.futures[path] = pool.schedule(_recording, (job.event.root / path,), timeout=_patience(sizes.get(path, 0)))
+        arguments = (job.event.root / path,)
+        job.futures["recording", path] = pool.schedule(_recording, arguments, timeout=_patience(sizes.get(path, 0)))
     for path in job.event.logs:
-        arguments = (job.event.root / path, path, codecs)
-        job.futures[path] = pool.schedule(_packet_log, arguments, timeout=_patience(sizes.get(path, 0)))
+        named = (job.event.root / path, path, codecs)
+        job.futures["log", path] = pool.schedule(_packet_log, named, timeout=_patience(sizes.get(path, 0)))
     for path in job.event.stats:
         patience = _patience(sizes.get(path, 0))
-        job.futures[path] = pool.schedule(_stats_log, (job.event.root / path, path), timeout=patience)
+        job.futures["stats", path] = pool.schedule(_stats_log, (job.event.root / path, path), timeout=patience)
 
 
 def _patience(size: int) -> float:
@@ -214,24 +215,13 @@ def _collect(job: _Job) -> Measured:
     logs: dict[str, PacketLog] = {}
     stats: dict[str, StatsLog] = {}
     problems: dict[str, str] = {}
-    for path, future in job.futures.items():
-        while not future.done():  # a wait without an end is deaf to an interrupt that another thread was given
-            wait([future], timeout=0.5)
-        try:
-            result = future.result()
-        except InputError as error:
-            problems[path] = str(error)
-        except TimeoutError:
-            problems[path] = f"{path}: reading it took too long and was given up"
-        except Exception as error:  # a worker that died, or a fault of ours: say so, and go on with the rest
-            log.debug("worker failed", exc_info=error)
-            problems[path] = f"{path}: could not be analysed ({type(error).__name__}: {error})"
-        if path in problems:
-            problems[path] = _inside(problems[path], job, path)
-            if path in job.event.recordings:
+    for (role, path), future in job.futures.items():
+        result, problem = _result(future, path)
+        if problem:
+            problems[path] = _inside(problem, job, path)
+            if role == "recording":
                 recordings[path] = (Media(path, error=problems[path]), [])
-            continue
-        if path in job.event.recordings:
+        elif role == "recording":
             recordings[path] = (result[0], [packed.unpacked() for packed in result[1]])
             problems.update(_not_whole(job, path, result[0]))
             continue
@@ -242,6 +232,21 @@ def _collect(job: _Job) -> Measured:
         if result.warning:
             problems[path] = _inside(result.warning, job, path)
     return Measured(job.event, job.inputs, recordings, logs, stats, problems)
+
+
+def _result(future: Any, path: str) -> tuple[Any, str | None]:
+    """What a worker gave, or why it gave nothing."""
+    while not future.done():  # a wait without an end is deaf to an interrupt that another thread was given
+        wait([future], timeout=0.5)
+    try:
+        return future.result(), None
+    except InputError as error:
+        return None, str(error)
+    except TimeoutError:
+        return None, f"{path}: reading it took too long and was given up"
+    except Exception as error:  # a worker that died, or a fault of ours: say so, and go on with the rest
+        log.debug("worker failed", exc_info=error)
+        return None, f"{path}: could not be analysed ({type(error).__name__}: {error})"
 
 
 def _inside(message: str, job: _Job, path: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aqa.decode import MEDIA_SUFFIXES, is_media
+from aqa.decode_rtp import is_sound
 from aqa.manifest import Manifest, PacketLogTable, RecordingTable, read_manifest, safe_id
 from aqa.model import InputError
 from aqa.packets import is_packet_log
@@ -85,7 +86,7 @@ def _events_below(top: Path, skip: set[Path]) -> Iterator[EventInput]:
 
 def _events_in(folder: Path, skip: set[Path]) -> Iterator[EventInput]:
     files, folders = _listing(folder, skip)
-    if _marks_event(files) or any(_role(path) in ("recording", "log", "stats") for path in files):
+    if _marks_event(files) or any(_role(path) in ("recording", "log", "both", "stats") for path in files):
         yield _event(folder, skip)
     else:
         for below in folders:
@@ -160,13 +161,13 @@ def _loose(files: Sequence[Path]) -> Iterator[EventInput]:
 def _add(event: EventInput, path: Path) -> None:
     inside = path.relative_to(event.root).as_posix()
     role = _role(path)
-    if role == "recording":
+    if role in ("recording", "both"):
         event.recordings.append(inside)
-    elif role == "log":
+    if role in ("log", "both"):
         event.logs.append(inside)
-    elif role == "stats":
+    if role == "stats":
         event.stats.append(inside)
-    elif role == "other":
+    if role == "other":
         event.others.append(inside)
 
 
@@ -189,7 +190,7 @@ def _segments(root: Path, playlist: str) -> list[str]:
 
 
 def _role(path: Path) -> str | None:
-    """recording, log, stats, other (an input, but no such thing) or None (nothing of ours)."""
+    """recording, log, both (packets that can be decoded), stats, other (an input, but no such) or None (not ours)."""
     name = path.name.lower().removesuffix(".gz")
     if name == "event.toml" or name in SERIES:
         return "other"
@@ -200,8 +201,7 @@ def _role(path: Path) -> str | None:
             head = file.read(HEAD_BYTES)
     except OSError:
         head = b""  # its name decides; reading it will say why it can't be read
-    told = "log" if is_packet_log(head) else "stats" if is_stats(head) else None
-    if told is not None:
+    if told := _told(head):
         return told
     suffix = Path(name).suffix
     if is_media(head) or suffix in MEDIA_SUFFIXES:
@@ -209,6 +209,13 @@ def _role(path: Path) -> str | None:
     if suffix in LOG_NAMES:
         return "log"
     return "other" if suffix in LATER_NAMES else None
+
+
+def _told(head: bytes) -> str | None:
+    """Role of a file that begins as a packet log or stats dump does."""
+    if is_packet_log(head):
+        return "both" if is_sound(head) else "log"
+    return "stats" if is_stats(head) else None
 
 
 def _distinct(events: list[EventInput]) -> list[EventInput]:

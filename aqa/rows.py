@@ -21,7 +21,7 @@ def recording_seconds(measured: Measured, findings: list[Finding], clock: Clock)
     for path, (_, tracks) in sorted(measured.recordings.items()):
         here = [item for item in findings if item.recording == path]
         start = clock.of_recording(path)
-        track = measured.event.track_name(path)
+        track = measured.track(path)
         rows += seconds_of_recording(path, track, channels=tracks, findings=here, start_s=start)
     return rows
 
@@ -37,7 +37,7 @@ def stream_seconds_rows(measured: Measured, findings: list[Finding], clock: Cloc
             for row in stream_seconds(stream, base):
                 overlaps = (min(f.end_s, row.second + 1) - max(f.start_s, row.second) for f in stalls)
                 stalled = round(sum(max(part, 0.0) for part in overlaps), 6)
-                who = measured.event.manifest.participant_of(stream.ssrc)
+                who = measured.sender(path, stream.ssrc)
                 rows.append(dataclasses.replace(row, log=path, stream=name, track=who, stalled_s=stalled))
     return rows
 
@@ -49,7 +49,7 @@ def stream_rows(measured: Measured, clock: Clock) -> list[StreamRow]:
         table = measured.event.log_table(path)
         for stream in log.streams:
             row = stream_row(stream, (clock.zero_ns or 0) - clock.log_shift_ns[path])
-            who = measured.event.manifest.participant_of(stream.ssrc)
+            who = measured.sender(path, stream.ssrc)
             rows.append(dataclasses.replace(row, log=path, room=table.room, vantage=table.vantage, participant=who))
     return rows
 
@@ -69,7 +69,7 @@ def recording_row(
     return RecordingRow(
         recording=path,
         room=table.room,
-        track=measured.event.track_name(path),
+        track=measured.track(path),
         recorder=table.recorder,
         sha256=file.sha256,
         bytes=file.bytes,
@@ -189,6 +189,9 @@ def _not_measured(measured: Measured, settings: Settings, clock: Clock) -> list[
         if streams:
             bring = f'start = ... of "{path}" in event.toml'
             lines.append((f"Causes of faults in {path}", "its start in UTC is not known", bring))
+    for path, log in sorted(measured.logs.items()):
+        if log.note:
+            lines.append((f"When packets came in {path}", log.note, "a packet capture of the room's server"))
     for stream in streams:
         if stream.clock_rate_hz is None:
             what = f"Jitter and times in ms of stream 0x{stream.ssrc:08x} in {stream.log}"

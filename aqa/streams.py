@@ -35,7 +35,7 @@ def stream_row(stream: Stream, base_ns: int) -> StreamRow:
         steps_back=int((np.diff(stream.sequence[~stream.duplicate]) < 0).sum()),
         first_s=(int(stream.arrival_ns.min()) - base_ns) * 1e-9,
         last_s=(int(stream.arrival_ns.max()) - base_ns) * 1e-9,
-        delta_max_ms=float(delay.pauses_ms(stream).max()),
+        delta_max_ms=float(delay.pauses_ms(stream).max()) if stream.timed else None,
         skew_ppm=delay.skew_ppm(stream),
         **_timing(stream),
         **_structure(stream, expected),

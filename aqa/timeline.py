@@ -28,6 +28,24 @@ class Measured:
     stats: Mapping[str, StatsLog] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)  # input -> why it could not be read, or not whole
 
+    def channel_tracks(self, path: str) -> tuple[str, ...]:
+        """The participant of each channel of a recording; empty where channels are no participants."""
+        told = self.recordings[path][0].participants if path in self.recordings else ()
+        manifest = self.event.manifest
+        return tuple(manifest.participant_of(ssrc) or name or self.event.track_name(path) for name, ssrc in told)
+
+    def track(self, path: str) -> str:
+        """The track of a recording as a whole: its only participant, or as set, or the mix."""
+        names = self.channel_tracks(path)
+        alone = len(names) == 1 and not self.event.recording_table(path).track
+        return names[0] if alone else self.event.track_name(path)
+
+    def sender(self, path: str, ssrc: int) -> str | None:
+        """Who sends with this SSRC, by event.toml, else by the log itself where it names participants."""
+        told = self.recordings[path][0].participants if path in self.recordings else ()
+        named = next((name for name, of in told if of == ssrc and name), None)
+        return self.event.manifest.participant_of(ssrc) or named
+
 
 @dataclass(frozen=True)
 class Clock:
@@ -36,7 +54,7 @@ class Clock:
     zero_ns: int | None  # UTC of second 0; None: no clock known
     recording_ns: Mapping[str, int]  # UTC of sample 0, where known
     recording_from: Mapping[str, str]
-    log_shift_ns: Mapping[str, int]  # clock_offset_s of each log and each stats dump
+    log_shift_ns: Mapping[str, int]  # from times of a log or stats dump to UTC: clock_offset_s, and where it begins
 
     @classmethod
     def of(cls, measured: Measured) -> "Clock":
@@ -56,7 +74,11 @@ class Clock:
         known += [log.start_ns + shifts[path] for path, log in measured.logs.items() if log.start_ns is not None]
         if not known:  # a device may have been on long before the room: its stats count where nothing else does
             known = [log.start_ns + shifts[path] for path, log in measured.stats.items() if log.start_ns is not None]
-        return cls(min(known, default=None), starts, came_from, shifts)
+        zero_ns = min(known, default=None)
+        for path, log in measured.logs.items():  # no UTC: its first packet stands for second 0, as a sample 0 does
+            if log.start_ns is None and log.streams:
+                shifts[path] += (zero_ns or 0) - log.streams[0].log_start_ns
+        return cls(zero_ns, starts, came_from, shifts)
 
     def second(self, utc: int) -> float:
         """Event second of a UTC time."""

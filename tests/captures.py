@@ -3,6 +3,11 @@
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from aqa.chunks import DamagedError
+from aqa.model import InputError
 
 START_NS = 1_700_000_000_000_000_000
 
@@ -128,3 +133,19 @@ def talk(
     """A faultless stream: one packet every `frame_ms`."""
     step = round(hz * frame_ms / 1000)
     return [Packet(i * frame_ms / 1000, first + i, 1000 + i * step, payload_type, i == 0, ssrc) for i in range(count)]
+
+
+def drained(module: ModuleType, path: Path, **options: int) -> tuple[list[tuple[int, int, int, bytes]], str]:
+    """Time, wire bytes, link and captured bytes of each record that a format gives, and the message it stops with."""
+    out: list[tuple[int, int, int, bytes]] = []
+    try:
+        for records in module.read(path, **options):
+            ends = records.offset + records.captured
+            columns = (records.time_ns, records.wire, records.link, records.offset, ends)
+            out += [
+                (int(t), int(w), int(k), records.buffer[a:b].tobytes())
+                for t, w, k, a, b in zip(*columns, strict=True)
+            ]
+    except (DamagedError, InputError) as error:
+        return out, str(error)
+    return out, ""

@@ -62,3 +62,19 @@ def bursts(received: list[bool], gmin: int = 16) -> list[tuple[int, int]]:
         else:
             out.append([i, i])
     return [(a, b) for a, b in out if b > a]
+
+
+def rtpproxy_walk(raw: bytes) -> tuple[list[tuple[int, int, int]], int, bool]:
+    """Records of rtpproxy's, little-endian: offset, bytes and time; where it stopped, and whether at a lie."""
+    found, at, before = [], 0, None
+    while at + 30 <= len(raw):
+        family, time_s, size = *struct.unpack_from("<H", raw, at), *struct.unpack_from("<dH", raw, at + 20)
+        fine = family in (2, 10, 28, 30) and 0 < size <= 8192 and 631_152_000 <= time_s <= 4_102_444_800
+        if not fine or (before is not None and abs(time_s - before) > 86_400):
+            return found, at, True
+        if at + 30 + size > len(raw):
+            break
+        found.append((at + 30, size, int(time_s) * 10**9 + int((time_s - int(time_s)) * 1e9 + 0.5)))
+        before = time_s
+        at += 30 + size
+    return found, at, False

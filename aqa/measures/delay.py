@@ -45,13 +45,13 @@ def jitter_ms(stream: Stream, *, talkspurts: bool = True) -> Doubles:
 
     It starts from 0 in each stretch, whose first packet has none yet (NaN). NaN, and no part in it, for
     duplicates (no news of the network's delay), telephone events (their timestamp stands still: RFC 4733 2.2) and
-    where the clock is unknown. With `talkspurts=False` the step into a talkspurt (marker bit, RFC 3551 4.1) adds
-    nothing: senders are free with time over a pause.
+    where the clock or times of arrival are unknown. With `talkspurts=False` the step into a talkspurt (marker bit,
+    RFC 3551 4.1) adds nothing: senders are free with time over a pause.
     """
     media = media_s(stream)
     # a video stream marks most frames' ends: there the bit says nothing of pauses
     passed_over = stream.marker & (not talkspurts and bool(np.mean(stream.marker) < MAX_MARKER_SHARE))
-    judged = ~stream.duplicate & ~stream.auxiliary & np.isfinite(media)
+    judged = ~stream.duplicate & ~stream.auxiliary & np.isfinite(media) & stream.timed
     out = np.empty(len(media))
     _jitter_kernel(stream.arrival_ns, media, stream.stretch, judged, passed_over, out)
     return out
@@ -83,10 +83,10 @@ def _delay_kernel(  # type: ignore[no-untyped-def]
 def relative_delay_ms(stream: Stream) -> Doubles:
     """Arrival less media time less the least of it in the last 2 s (RFC 5481 4.2 PDV, minimum moving), in ms.
 
-    NaN for telephone events and where the clock is unknown. The moving minimum takes drift out.
+    The moving minimum takes drift out. NaN for telephone events, and where clock or times of arrival are unknown.
     """
     media = media_s(stream)
-    media[stream.auxiliary] = np.nan
+    media[stream.auxiliary | (not stream.timed)] = np.nan
     arrival_s = (stream.arrival_ns - stream.log_start_ns) * 1e-9
     out = np.empty(len(media))
     _delay_kernel(arrival_s, media, stream.stretch, WINDOW_S, out, np.zeros(len(media) + 1, np.int64))
@@ -94,7 +94,9 @@ def relative_delay_ms(stream: Stream) -> Doubles:
 
 
 def pauses_ms(stream: Stream) -> Doubles:
-    """Time since the packet before, in ms; the first packet has 0."""
+    """Time since the packet before, in ms; the first packet has 0. NaN where times of arrival are unknown."""
+    if not stream.timed:
+        return np.full(len(stream.arrival_ns), np.nan)
     return np.asarray(np.diff(stream.arrival_ns, prepend=stream.arrival_ns[:1]) * 1e-6, np.float64)
 
 
@@ -123,10 +125,10 @@ def skew_ppm(stream: Stream) -> float | None:
 
     The slope of the lower hull's edge under the middle of the points (Moon, Skelly, Towsley 1999): queueing only
     ever adds delay, so the least delayed packets show the clocks. None where the longest stretch with a clock
-    spans less than 10 s.
+    spans less than 10 s, and where times of arrival are unknown.
     """
     media = media_s(stream)
-    good = np.isfinite(media) & ~stream.auxiliary
+    good = np.isfinite(media) & ~stream.auxiliary & stream.timed
     if not good.any():
         return None
     longest = np.bincount(stream.stretch[good]).argmax()

@@ -12,7 +12,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from aqa.model import Analysis, Finding, Floats
+from aqa.decode_rtp import RtpDecoder, is_sound
+from aqa.model import Analysis, Finding, Floats, InputError
 from aqa.report.verdict import faults, worst
 
 CONTEXT_S = 2.0  # sound either side of a finding
@@ -52,19 +53,38 @@ def _clip(item: Finding, path: Path, recording_start_s: float) -> Clip:
     start = max(item.start_s - CONTEXT_S, recording_start_s)
     end = min(item.end_s, item.start_s + LONGEST_S) + CONTEXT_S
     try:
-        sound = read_span(path, start - recording_start_s, end - recording_start_s)
+        sound = read_span(path, start - recording_start_s, end - recording_start_s, channel=item.channel)
         if len(sound) == 0:
             return Clip(item.finding_id, start, end, problem="No sound could be decoded there.")
         return Clip(
             item.finding_id, start, start + len(sound) / RATE, m4a=encode_aac(sound), png=spectrogram_png(sound)
         )
-    except (av.FFmpegError, OSError, ValueError, IndexError) as error:
+    except (av.FFmpegError, InputError, OSError, ValueError, IndexError) as error:
         why = getattr(error, "strerror", None) or type(error).__name__  # the error's own text names a path
         return Clip(item.finding_id, start, end, problem=f"The clip could not be made: {why}.")
 
 
-def read_span(path: Path, start_s: float, end_s: float) -> Floats:
-    """Mono samples at RATE of a stretch of a recording, from its presentation times; shape (samples,)."""
+def _span_of_packets(path: Path, start_s: float, end_s: float, channel: int | None) -> Floats:
+    """The stretch of a recording that is packets: of one participant, or of all together."""
+    decoder = RtpDecoder(path)
+    rate, parts = decoder.sample_rate_hz, [np.zeros(0, np.float32)]
+    first, last = round(start_s * rate), round(end_s * rate)
+    for block in decoder.blocks():
+        if block.start >= last:
+            break
+        sound = block.samples.sum(axis=0) if channel is None else block.samples[channel]
+        parts.append(sound[max(first - block.start, 0) : last - block.start])
+    return np.repeat(np.concatenate(parts), RATE // rate).astype(np.float32)
+
+
+def read_span(path: Path, start_s: float, end_s: float, *, channel: int | None = None) -> Floats:
+    """Mono samples at RATE of a stretch of a recording, from its presentation times; shape (samples,).
+
+    Of a recording that is packets, `channel` is the participant to hear (None: all).
+    """
+    with path.open("rb") as file:
+        if is_sound(file.read(4096)):
+            return _span_of_packets(path, start_s, end_s, channel)
     options = {"protocol_whitelist": "file", "format_whitelist": _FORMATS}
     parts: list[Floats] = []
     with av.open(str(path), options=options) as container:
