@@ -224,13 +224,11 @@ def _collect(job: _Job) -> Measured:
         elif role == "recording":
             recordings[path] = (result[0], [packed.unpacked() for packed in result[1]])
             problems.update(_not_whole(job, path, result[0]))
-            continue
-        if isinstance(result, StatsLog):
-            stats[path] = result
         else:
-            logs[path] = result
-        if result.warning:
-            problems[path] = _inside(result.warning, job, path)
+            logs.update({path: result} if role == "log" else {})
+            stats.update({path: result} if role == "stats" else {})
+            if result.warning:
+                problems[path] = _inside(result.warning, job, path)
     return Measured(job.event, job.inputs, recordings, logs, stats, problems)
 
 
