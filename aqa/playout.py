@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from aqa.measures.fixed import LATE, LOST, NEVER, fixed, pieces, sweep_of
+from aqa.measures.fixed import LATE, LOST, NEVER, Run, fixed, pieces, sweep_of
 from aqa.measures.neteq import THROWN_AWAY, WAITED_FOR, adaptive
 from aqa.measures.neteq_delay import PRESETS
 from aqa.measures.slots import Slots, slots_of
@@ -57,7 +57,7 @@ class Playout:
     played_s: float
     accelerated_s: float  # time that playing faster saved
     expanded_s: float  # time that playing slower took
-    delay_mean_ms: float | None  # of play against the least delayed packets
+    delay_mean_ms: float | None  # of play over the delay's floor: that of the least delayed packets then
     delay_p95_ms: float | None
     waiting_mean_ms: float | None  # of packets in the buffer
 
@@ -98,17 +98,18 @@ def play(stream: Stream, buffer: Buffer) -> Playout | None:
         return None
     delay_ns = round(buffer.delay_ms * 1e6)
     if buffer.model == "fixed":
-        flags, heard, holes, totals = fixed(slots, pieces(slots), delay_ns)
+        run = fixed(slots, pieces(slots), delay_ns)
     else:
-        flags, heard, holes, totals = adaptive(slots, PRESETS[buffer.preset], delay_ns)
-    played, expanded, accelerated, recovered = totals.tolist()
-    mean_ms, p95_ms, wait_ms = _delays(slots, heard)
+        run = adaptive(slots, PRESETS[buffer.preset], delay_ns)
+    holes = run.holes
+    played, expanded, accelerated, recovered = run.totals.tolist()
+    mean_ms, p95_ms, wait_ms = _delays(slots, run)
     return Playout(
         buffer=buffer,
         slots=slots,
-        late=_of_packets(stream, slots, flags == WAITED_FOR),
-        overflow=_of_packets(stream, slots, flags == THROWN_AWAY),
-        heard_s=_heard_s(stream, slots, heard),
+        late=_of_packets(stream, slots, run.flags == WAITED_FOR),
+        overflow=_of_packets(stream, slots, run.flags == THROWN_AWAY),
+        heard_s=_heard_s(stream, slots, run.heard),
         start_s=_seconds(holes[:, 0]),
         end_s=_seconds(holes[:, 1]),
         cause=np.argmax(holes[:, 2:5], axis=1),
@@ -142,17 +143,15 @@ def _heard_s(stream: Stream, slots: Slots, heard: Ints) -> Doubles:
     return out
 
 
-def _delays(slots: Slots, heard: Ints) -> tuple[float | None, float | None, float | None]:
-    """Mean and 95th percentile of play over the stretch's least delay, and mean wait, of what was played, in ms."""
-    played = (heard != NEVER) & (heard >= slots.arrival_ns)
+def _delays(slots: Slots, run: Run) -> tuple[float | None, float | None, float | None]:
+    """Mean and 95th percentile of the buffer's delay, and mean wait in it, of what was played, in ms."""
+    played = run.delay != NEVER
     if not played.any():
         return None, None, None
-    least = np.minimum.reduceat(slots.arrival_ns - slots.media_ns, slots.bounds[:-1])
-    over = heard - slots.media_ns - np.repeat(least, np.diff(slots.bounds))
-    over_ms = over[played] * 1e-6
+    over_ms = run.delay[played] * 1e-6
     rank = int(0.95 * (len(over_ms) - 1))
-    wait = (heard - slots.arrival_ns)[played].mean() * 1e-6
-    return float(over_ms.mean()), float(np.partition(over_ms, rank)[rank]), float(wait)
+    wait_ms = float((run.heard - slots.arrival_ns)[played].mean()) * 1e-6
+    return float(over_ms.mean()), float(np.partition(over_ms, rank)[rank]), wait_ms
 
 
 @dataclass(frozen=True)

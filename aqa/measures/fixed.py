@@ -5,9 +5,11 @@ lateness; a buffer conceals exactly the pieces whose lateness is above its delay
 
 Due is media time plus the delay's floor plus the buffer. The floor is the least of arrival less media time over
 the last 2 s of media, so that drift of clocks is followed (NetEq's window: decision_logic.cc). Where even the
-least delayed of the second to come lies above it, the delay has risen for good and the floor rises with it: a
+least delayed of the next second's arrivals lies above it, the delay has risen for good and the floor rises with it: a
 fixed buffer that has run dry fills anew (Asterisk's jbresyncthreshold: 1000 ms).
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
@@ -26,8 +28,19 @@ PLAYED, STRETCHED, SHORTENED, RECOVERED, TOTALS = 0, 1, 2, 3, 4  # ns, ns, ns, p
 HOLE_COLUMNS = 7  # start, end, lost, late, nothing (ns each), first slot, last slot
 
 
-@njit("void(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])", cache=True)
-def _floor_kernel(arrival: Ints, media: Ints, bounds: Ints, queue: Ints, floor: Ints) -> None:
+@dataclass(frozen=True)
+class Run:
+    """What a buffer did; times in ns since log_start_ns."""
+
+    flags: NDArray[np.uint8]  # of each slot: 1 late
+    heard: Ints  # of each slot: when it was, or should have been, played; NEVER: passed over
+    delay: Ints  # of each slot that was played: play less media time, over the delay's floor then; else NEVER
+    holes: NDArray[np.int64]  # shape (n, HOLE_COLUMNS)
+    totals: Ints  # shape (TOTALS,)
+
+
+@njit("void(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])", cache=True)
+def _floor_kernel(arrival: Ints, media: Ints, bounds: Ints, queue: Ints, clock: Ints, floor: Ints) -> None:
     """The delay's floor of each slot, by two queues of rising values: each slot enters and leaves once."""
     for g in range(len(bounds) - 1):
         a, b = bounds[g], bounds[g + 1]
@@ -41,7 +54,10 @@ def _floor_kernel(arrival: Ints, media: Ints, bounds: Ints, queue: Ints, floor: 
             while media[queue[first]] < media[k] - PAST_NS:
                 first += 1
             floor[k] = arrival[queue[first]] - media[queue[first]]
-        # ahead: the same from the end, the queue's head being the furthest slot still inside the second
+        # ahead: the same from the end; the clock is that of the newest arrival by then, which never falls
+        clock[a] = arrival[a]
+        for k in range(a + 1, b):
+            clock[k] = max(clock[k - 1], arrival[k])
         first, end = a, a
         for k in range(b - 1, a - 1, -1):
             offset = arrival[k] - media[k]
@@ -49,9 +65,9 @@ def _floor_kernel(arrival: Ints, media: Ints, bounds: Ints, queue: Ints, floor: 
                 end -= 1
             queue[end] = k
             end += 1
-            while media[queue[first]] > media[k] + AHEAD_NS:
+            while clock[queue[first]] > clock[k] + AHEAD_NS:
                 first += 1
-            if media[b - 1] >= media[k] + AHEAD_NS:
+            if clock[b - 1] >= clock[k] + AHEAD_NS:
                 floor[k] = max(floor[k], arrival[queue[first]] - media[queue[first]])
 
 
@@ -122,8 +138,8 @@ def _pieces_kernel(  # type: ignore[no-untyped-def]
 
 def pieces(slots: Slots) -> Ints:
     """Pieces of media, shape (n, 7): what `_pieces_kernel` says of each; times in ns since log_start_ns."""
-    floor, queue = np.empty(len(slots), np.int64), np.empty(len(slots), np.int64)
-    _floor_kernel(slots.arrival_ns, slots.media_ns, slots.bounds, queue, floor)
+    floor, queue, clock = (np.empty(len(slots), np.int64) for _ in range(3))
+    _floor_kernel(slots.arrival_ns, slots.media_ns, slots.bounds, queue, clock, floor)
     copied = bool(slots.copies.any())
     room = 2 * len(slots) + int(np.count_nonzero(slots.lost)) * (MAX_COPIES if copied else 1)
     out = np.empty((room, 7), np.int64)
@@ -214,13 +230,9 @@ def _fixed_kernel(  # type: ignore[no-untyped-def]
     return n
 
 
-def fixed(slots: Slots, found: Ints, delay_ns: int) -> tuple[NDArray[np.uint8], Ints, Ints, Ints]:
-    """A buffer of `delay_ns` over the pieces `found`: late flag and time heard of each slot, holes, totals.
-
-    Holes have shape (n, HOLE_COLUMNS), totals TOTALS values (see PLAYED and so on); all times in ns since
-    log_start_ns.
-    """
+def fixed(slots: Slots, found: Ints, delay_ns: int) -> Run:
+    """A buffer of `delay_ns` over the pieces `found`."""
     late, heard = np.zeros(len(slots), np.uint8), np.empty(len(slots), np.int64)
     holes, totals = np.empty((len(found), HOLE_COLUMNS), np.int64), np.zeros(TOTALS, np.int64)
     n = _fixed_kernel(found, delay_ns, slots.arrival_ns, slots.by_arrival, late, heard, holes, totals)
-    return late, heard, holes[:n], totals
+    return Run(late, heard, np.where(late, NEVER, delay_ns), holes[:n], totals)

@@ -1,8 +1,8 @@
 """An adaptive buffer modelled on libwebrtc's NetEq, decision by decision.
 
 The constants and rules were read in `decision_logic.cc`, `packet_arrival_history.cc`, `buffer_level_filter.cc`,
-`expand.cc` and `neteq_impl.cc`. What is simpler here: a decision falls once per packet, not every 10 ms, but while nothing is
-there; an accelerated packet loses one pitch period of ASSUMED_PITCH_NS, whatever its sound; a concealment over a
+`expand.cc` and `neteq_impl.cc`. What is simpler here: a decision falls once per packet, and every 10 ms only while
+nothing is there; an accelerated packet loses one pitch period of ASSUMED_PITCH_NS, whatever its sound; a concealment over a
 known loss is never cut short because the buffer is fuller than its target; the cost of reordering is weighed when
 a packet comes out of order and every 500 ms, not at each packet.
 """
@@ -24,6 +24,7 @@ from aqa.measures.fixed import (
     STALL_NS,
     STRETCHED,
     TOTALS,
+    Run,
     copy_arrival,
 )
 from aqa.measures.neteq_delay import (
@@ -197,11 +198,25 @@ def _recover(s: Ints, first: int, frame: Ints, lost: Ints, flags: NDArray[np.uin
 
 @njit(
     "int64(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], uint8[::1], int64[::1],"
-    " float64[::1], int64, uint8[::1], int64[::1], int64[:,::1], int64[::1])",
+    " float64[::1], int64, uint8[::1], int64[::1], int64[::1], int64[:,::1], int64[::1])",
     cache=True,
 )
 def _neteq_kernel(  # type: ignore[no-untyped-def]
-    bounds, by_arrival, arrival, media, frame, lost, copies, sequence, preset, start, flags, heard, holes, totals
+    bounds,
+    by_arrival,
+    arrival,
+    media,
+    frame,
+    lost,
+    copies,
+    sequence,
+    preset,
+    start,
+    flags,
+    heard,
+    delay,
+    holes,
+    totals,
 ):
     """Play every stretch; the number of holes. `by_arrival` is cut at the same bounds as the slots.
 
@@ -285,7 +300,7 @@ def _neteq_kernel(  # type: ignore[no-untyped-def]
                     if by_level:
                         s[_LEVEL] += change
                         _filter_level(s, state[TARGET], span, frame[k])
-                heard[k] = now
+                heard[k], delay[k] = now, now - media[k] - s[_FLOOR]
                 totals[PLAYED] += frame[k]
                 totals[STRETCHED] += max(change, 0)
                 totals[SHORTENED] += max(-change, 0)
@@ -302,11 +317,9 @@ def _neteq_kernel(  # type: ignore[no-untyped-def]
     return s[_HOLES]
 
 
-def adaptive(slots: Slots, preset: Preset, start_ns: int) -> tuple[NDArray[np.uint8], Ints, Ints, Ints]:
-    """NetEq over a stream's slots, starting with a delay of `start_ns`: flags and time heard of each slot (NEVER:
-    not heard), holes, totals, all as `measures.fixed.fixed` gives them.
-    """
-    flags, heard = np.zeros(len(slots), np.uint8), np.full(len(slots), NEVER)
+def adaptive(slots: Slots, preset: Preset, start_ns: int) -> Run:
+    """NetEq over a stream's slots, starting with a delay of `start_ns`; flags may be THROWN_AWAY besides."""
+    flags, heard, delay = np.zeros(len(slots), np.uint8), np.full(len(slots), NEVER), np.full(len(slots), NEVER)
     room = 2 * len(slots) + (MAX_COPIES + 1) * int(np.count_nonzero(slots.lost)) + 1
     holes, totals = np.empty((room, HOLE_COLUMNS), np.int64), np.zeros(TOTALS, np.int64)
     numbers = np.array(
@@ -314,6 +327,6 @@ def adaptive(slots: Slots, preset: Preset, start_ns: int) -> tuple[NDArray[np.ui
     )
     n = _neteq_kernel(
         slots.bounds, slots.by_arrival, slots.arrival_ns, slots.media_ns, slots.frame_ns, slots.lost, slots.copies,
-        slots.sequence, numbers, start_ns, flags, heard, holes, totals,
+        slots.sequence, numbers, start_ns, flags, heard, delay, holes, totals,
     )  # fmt: skip
-    return flags, heard, holes[:n], totals
+    return Run(flags, heard, delay, holes[:n], totals)
