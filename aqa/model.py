@@ -137,7 +137,48 @@ class StreamRow:
     loss_run_max: int = col("longest run of lost packets", default=0)
     r_factor: float | None = col("E-model R; empty: not measured", default=None)
     mos_estimated: float | None = col("estimated MOS; empty: not measured", default=None)
-    mos_model: str | None = col("name, version and row of the model behind the MOS", default=None)
+    mos_model: str | None = col("name, version and row of the model behind the MOS; empty MOS: why not", default=None)
+    playout_model: str | None = col("buffer that late and concealed are of; empty: none was run", default=None)
+    recovered: int | None = col("lost or late packets that the buffer played from a copy", default=None)
+    overflowed: int | None = col("packets thrown away because the buffer was full", default=None)
+    concealed_s: float | None = col("sound that the buffer had to make up", default=None)
+    concealed_pct: float | None = col("made-up sound of all that was played", default=None)
+    concealed_lost_s: float | None = col("made-up sound in place of lost packets", default=None)
+    concealed_late_s: float | None = col("made-up sound in place of late packets", default=None)
+    concealed_stall_s: float | None = col("made-up sound while nothing came for over 500 ms", default=None)
+    interruptions: int | None = col("concealed intervals of 150 ms or longer", default=None)
+    accelerated_pct: float | None = col("time saved by playing faster, of what was played", default=None)
+    expanded_pct: float | None = col("time taken by playing slower, of what was played", default=None)
+    playout_delay_mean_ms: float | None = col(
+        "the buffer's delay over that of the fastest packets, mean", default=None
+    )
+    playout_delay_p95_ms: float | None = col("the buffer's delay, 95th percentile", default=None)
+    playout_wait_mean_ms: float | None = col("mean wait of packets in the buffer", default=None)
+    concealed_seconds: int | None = col("seconds with any made-up sound (RFC 7294), speech or not", default=None)
+    severely_concealed_seconds: int | None = col("seconds with more than 50 ms of it", default=None)
+    sweep: str | None = col(
+        "late packets, dropouts, concealed_s by delay_ms of fixed buffers, JSON text", default=None
+    )
+    sweep_advice: str | None = col("what a longer fixed buffer would have saved", default=None)
+    loss_histogram: str = col("loss runs by length, 1 to 9 and 10 or more, JSON list", default="[]")
+    ge_p: float | None = col("Gilbert: chance of a loss after a received packet", default=None)
+    ge_r: float | None = col("Gilbert: chance of a received packet after a loss", default=None)
+    ie_eff: float | None = col("E-model effective equipment impairment of the codec and its losses", default=None)
+    delay_impairment: float | None = col("E-model Id of the buffer's delay alone", default=None)
+    worst_interval_mos: float | None = col("least estimated MOS of a 10 s interval", default=None)
+    worst_interval_start_s: float | None = col("where it begins, seconds as first_s", default=None)
+    ipdv_p50_ms: float | None = col("RFC 5481 4.1 delay variation of neighbours, magnitude, median", default=None)
+    ipdv_p95_ms: float | None = col("the same, 95th percentile", default=None)
+    ipdv_p99_ms: float | None = col("the same, 99th percentile", default=None)
+    ipdv_p999_ms: float | None = col("the same, 99.9th percentile", default=None)
+    pdv_p999_ms: float | None = col("packet delay variation, 99.9th percentile", default=None)
+    reorder_extent_max: int = col("largest extent of reordering, packets (RFC 4737 4.2)", default=0)
+    frame_ms: float | None = col("usual media in a packet", default=None)
+    bitrate_kbps: float | None = col("payload over media time", default=None)
+    resets: int = col("times the sequence numbers started anew", default=0)
+    changes: str = col(
+        "changes of payload type, codec clock and frame length: at_s, what, from, to; JSON", default="[]"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +233,8 @@ class SecondRow:
     packets: int | None = col("packets received", default=None)
     expected: int | None = col("packets expected", default=None)
     lost: int | None = col("packets lost", default=None)
+    late: int | None = col("packets that were due and not there; empty: no playout model was run", default=None)
+    concealed_s: float | None = col("sound that the stream's buffer had to make up", default=None)
     stalled_s: float | None = col("time without any packet, inside stalls", default=None)
     delay_max_ms: float | None = col("largest relative arrival delay", default=None)
 

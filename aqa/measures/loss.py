@@ -127,3 +127,31 @@ def burst_ratio(runs: LossRuns, expected: int) -> float | None:
     if lost == 0:
         return None
     return max(1.0, lost / len(runs.count) * (1 - lost / expected))
+
+
+def histogram(runs: LossRuns) -> list[int]:
+    """Runs by length: 1 to 9 packets, and 10 or more (VoIPmonitor's sl1..sl10); shape (10,)."""
+    return np.bincount(np.minimum(runs.count, 10), minlength=11)[1:].tolist()  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Gilbert:
+    """Two states, one that loses nothing and one that loses all (E. N. Gilbert 1960, with h = 0)."""
+
+    p: float  # from good to bad
+    r: float | None  # from bad to good; None: nothing was lost
+
+
+def gilbert(runs: LossRuns, expected: int) -> Gilbert | None:
+    """The model of most likelihood: transitions counted (Hasslinger, Hohlfeld 2008, "simple Gilbert").
+
+    p: loss runs over received packets; r: loss runs over lost packets. A bad state that loses only some packets
+    (Gilbert-Elliott) can't be told from packets in one pass; RFC 3611's burst density stands for it. None with
+    less than two packets.
+    """
+    lost = int(runs.count.sum())
+    received = expected - lost
+    if received < 2:
+        return None
+    starts = len(runs.count)
+    return Gilbert(starts / (received - 1), starts / lost if lost else None)

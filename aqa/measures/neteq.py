@@ -2,9 +2,9 @@
 
 The constants and rules were read in `decision_logic.cc`, `packet_arrival_history.cc`, `buffer_level_filter.cc`,
 `expand.cc` and `neteq_impl.cc`. What is simpler here: a decision falls once per packet, and every 10 ms only while
-nothing is there; an accelerated packet loses one pitch period of ASSUMED_PITCH_NS, whatever its sound; a concealment over a
-known loss is never cut short because the buffer is fuller than its target; the cost of reordering is weighed when
-a packet comes out of order and every 500 ms, not at each packet.
+nothing is there; an accelerated packet loses one pitch period of ASSUMED_PITCH_NS, whatever its sound; a concealment
+over a known loss is never cut short because the buffer is fuller than its target; the cost of reordering is weighed
+when a packet comes out of order and every 500 ms, not at each packet.
 """
 
 import numpy as np
