@@ -1,7 +1,7 @@
 """What a detector is, and the registry of all detectors.
 
 A detector is one file in `aqa/detectors/`: a docstring with fixed headings, a frozen dataclass of settings, and
-one function, named after the kind of finding it makes, that turns its subject (Track, Media or Stream) into
+one function, named after the kind of finding it makes, that turns its subject (Track, Media, Stream or Played) into
 findings with times in seconds of that subject.
 """
 
@@ -16,11 +16,12 @@ from functools import cache
 from typing import Any, TypeVar
 
 from aqa.model import KINDS, Finding, Media, Source, Stream, Track
+from aqa.playout import Played
 
 HEADINGS = ("What it finds", "Why it matters", "What fools it", "Thresholds and their source", "What to do")
 """The headings that every detector's documentation has, in this order."""
 
-Subject = Track | Media | Stream
+Subject = Track | Media | Stream | Played
 Find = TypeVar("Find", bound=Callable[..., Iterable[Finding]])
 
 

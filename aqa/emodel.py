@@ -13,7 +13,7 @@ from typing import Literal
 Scale = Literal["NB", "WB", "FB"]
 VERSIONS: dict[Scale, str] = {"NB": "G.107 2015", "WB": "G.107.1", "FB": "G.107.2"}
 _R0: dict[Scale, float] = {"NB": 93.2, "WB": 129.0, "FB": 148.0}
-_MOST_IE: dict[Scale, float] = {"NB": 95.0, "WB": 129.0, "FB": 132.0}  # WB: unchecked; FB: rtpengine ssrc.c
+_MOST_IE: dict[Scale, float] = {"NB": 95.0, "WB": 95.0, "FB": 132.0}  # WB: unchecked; FB: rtpengine ssrc.c
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ ROWS: dict[str, Row] = {
 """By the name in SDP (RFC 3551), lower case: ITU-T G.113 appendix I values as other tools quote them."""
 
 OPUS_ROWS: tuple[tuple[float, Row], ...] = tuple(
-    (kbps, Row(f"Opus VBR {kbps:g} kb/s (Al-Ahmadi et al.)", "FB", ie, random, bursty))
+    (kbps, Row(f"Opus VBR {kbps:g} kb/s (Al-Ahmadi et al., scale unchecked)", "FB", ie, random, bursty))
     for kbps, ie, random, bursty in (
         (16.0, 30.2, 11.8, 10.1), (22.0, 20.2, 10.5, 8.6), (25.0, 20.2, 11.3, 9.2), (28.0, 18.5, 10.6, 8.9),
         (34.0, 14.8, 10.1, 8.5), (40.0, 10.7, 9.8, 8.0),
@@ -46,6 +46,7 @@ OPUS_ROWS: tuple[tuple[float, Row], ...] = tuple(
 )  # fmt: skip
 """Al-Ahmadi et al., super-wideband; none above 40 kb/s and none with FEC or RED."""
 
+BURSTY = 1.5  # our choice: midway between random loss (1) and runs of two; estimates of random loss wander above 1
 OPUS_REACH_KBPS = 3.0  # half the widest step of the table: a stream further from every row has none
 
 
@@ -69,19 +70,25 @@ def row_for(
 ) -> Row | str:
     """The row of a codec as SDP names it, or why there is none. `copies`: FEC or RED is used; None: not known."""
     if codec is None:
-        return "codec not known: give it in [codecs] of event.toml"
+        return "the codec is not known; [codecs] in event.toml"
     name = codec.split("/", maxsplit=1)[0].lower()
-    if name in given:
-        return given[name]
-    if name != "opus":
-        return ROWS.get(name) or f"no published row for {name}: give one as [emodel.rows.{name}] in aqa.toml"
+    row = given.get(name) or ROWS.get(name)
+    if row is not None:
+        return row
+    return _opus_row(bitrate_kbps, copies=copies) if name == "opus" else f"no published row for {name}; {_GIVE}{name}"
+
+
+_GIVE = "ie, bpl and scale in aqa.toml under emodel.rows."
+
+
+def _opus_row(bitrate_kbps: float | None, *, copies: bool | None) -> Row | str:
     if copies:
-        return "no published row for Opus with FEC or RED: give one as [emodel.rows.opus] in aqa.toml"
+        return f"no published row for Opus with FEC or RED; {_GIVE}opus"
     if bitrate_kbps is None:
-        return "bit rate of Opus not known: payload sizes are missing"
+        return "the bit rate of Opus is not known, as payload sizes are missing"
     kbps, row = min(OPUS_ROWS, key=lambda item: abs(item[0] - bitrate_kbps))
     if abs(kbps - bitrate_kbps) > OPUS_REACH_KBPS:
-        return f"no published row for Opus at {bitrate_kbps:.0f} kb/s: give one as [emodel.rows.opus] in aqa.toml"
+        return f"no published row for Opus at {bitrate_kbps:.0f} kb/s; {_GIVE}opus"
     return row
 
 
@@ -93,16 +100,18 @@ def delay_impairment(delay_ms: float, scale: Scale) -> float:
         return 0.0
     x = math.log2(delay_ms / 100)
     curve = 25 * ((1 + x**6) ** (1 / 6) - 3 * (1 + (x / 3) ** 6) ** (1 / 6) + 2)
-    return curve * (1.48 if scale == "FB" else 1.0)
+    return float(curve * (1.48 if scale == "FB" else 1.0))
 
 
 def effective_ie(row: Row, loss_pct: float, burst_r: float) -> float:
-    """Ie,eff (G.107 7.5): loss against the codec's robustness; bursts weigh by BurstR, or by the row's own Bpl."""
+    """Ie,eff: loss against the codec's robustness.
+
+    Bursts weigh by BurstR (G.107 7.5); on the full-band scale, which has no BurstR, by the row's own Bpl of bursts.
+    """
     if loss_pct <= 0:
         return row.ie
-    bursty = burst_r > 1.0 and row.bpl_bursty is not None
-    bpl = row.bpl_bursty if bursty and row.bpl_bursty is not None else row.bpl
-    share = loss_pct / (loss_pct / (1.0 if bursty else burst_r) + bpl)
+    bpl = row.bpl_bursty if burst_r >= BURSTY and row.bpl_bursty is not None else row.bpl
+    share = loss_pct / (loss_pct / (1.0 if row.scale == "FB" else burst_r) + bpl)
     return row.ie + (_MOST_IE[row.scale] - row.ie) * share
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from aqa.causes import EXPLAINING, Packets, explain
 from aqa.detector import Subject
 from aqa.model import Analysis, Finding
+from aqa.playout import Played, play
 from aqa.report import verdict
 from aqa.rows import event_row, loudest, recording_row, recording_seconds, stream_rows, stream_seconds_rows
 from aqa.settings import Settings
@@ -21,12 +22,15 @@ from aqa.timeline import Clock, Measured
 def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     """The analysis of one event; status and verdict are worded by the report."""
     clock = Clock.of(measured)
-    findings = _explained(_found(measured, settings, clock), measured, clock)
-    seconds = [*recording_seconds(measured, findings, clock), *stream_seconds_rows(measured, findings, clock)]
+    played = _played(measured, settings)
+    findings = _explained(_found(measured, settings, clock, played), measured, clock)
+    seconds = [*recording_seconds(measured, findings, clock), *stream_seconds_rows(played, measured, findings, clock)]
     recordings = [recording_row(measured, path, findings, seconds, clock) for path in sorted(measured.recordings)]
-    streams = stream_rows(measured, clock)
-    event = event_row(measured, settings, clock, findings=findings, seconds=seconds, recordings=recordings)
-    event = dataclasses.replace(event, streams=len(streams), fingerprint=fingerprint)
+    streams = stream_rows(played, measured, clock, settings)
+    event = event_row(
+        measured, settings, clock, findings=findings, seconds=seconds, recordings=recordings, streams=streams
+    )
+    event = dataclasses.replace(event, fingerprint=fingerprint)
     name = event.event_id
     analysis = Analysis(
         event=event,
@@ -40,15 +44,25 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     return dataclasses.replace(analysis, event=event)
 
 
-def _found(measured: Measured, settings: Settings, clock: Clock) -> list[Finding]:
+def _played(measured: Measured, settings: Settings) -> dict[str, list[Played]]:
+    """Every stream run through the buffer of the settings, by packet log."""
+    buffer = settings.playout.buffer()
+    return {
+        path: [Played(stream, play(stream, buffer)) for stream in log.streams]
+        for path, log in sorted(measured.logs.items())
+    }
+
+
+def _found(measured: Measured, settings: Settings, clock: Clock, played: dict[str, list[Played]]) -> list[Finding]:
     found: list[Finding] = []
     for path, (media, tracks) in sorted(measured.recordings.items()):
         table = measured.event.recording_table(path)
         own = {"recording": path, "room": table.room, "track": measured.event.track_name(path)}
         here = _detected(settings, media) + _join_channels([_detected(settings, track) for track in tracks])
         found += [_placed(item, clock.of_recording(path), clock, own) for item in here]
-    for path, log in sorted(measured.logs.items()):
-        for stream in log.streams:
+    for path, heard in played.items():
+        for one in heard:
+            stream = one.stream
             own = {
                 "log": path,
                 "room": measured.event.log_table(path).room,
@@ -58,7 +72,7 @@ def _found(measured: Measured, settings: Settings, clock: Clock) -> list[Finding
             shift = clock.second(stream.log_start_ns + clock.log_shift_ns[path])
             found += [
                 _placed(item, shift, clock, own, of=f"{stream.src}>{stream.dst}")
-                for item in _detected(settings, stream)
+                for item in [*_detected(settings, stream), *_detected(settings, one)]
             ]
     return sorted(found, key=lambda f: (f.start_s, f.finding_id))
 

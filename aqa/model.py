@@ -150,15 +150,13 @@ class StreamRow:
     accelerated_pct: float | None = col("time saved by playing faster, of what was played", default=None)
     expanded_pct: float | None = col("time taken by playing slower, of what was played", default=None)
     playout_delay_mean_ms: float | None = col(
-        "the buffer's delay over that of the fastest packets, mean", default=None
+        "the buffer's delay, mean, over that of the fastest packets", default=None
     )
     playout_delay_p95_ms: float | None = col("the buffer's delay, 95th percentile", default=None)
     playout_wait_mean_ms: float | None = col("mean wait of packets in the buffer", default=None)
     concealed_seconds: int | None = col("seconds with any made-up sound (RFC 7294), speech or not", default=None)
     severely_concealed_seconds: int | None = col("seconds with more than 50 ms of it", default=None)
-    sweep: str | None = col(
-        "late packets, dropouts, concealed_s by delay_ms of fixed buffers, JSON text", default=None
-    )
+    sweep: str | None = col("late, dropouts, concealed_s by delay_ms of fixed buffers, JSON text", default=None)
     sweep_advice: str | None = col("what a longer fixed buffer would have saved", default=None)
     loss_histogram: str = col("loss runs by length, 1 to 9 and 10 or more, JSON list", default="[]")
     ge_p: float | None = col("Gilbert: chance of a loss after a received packet", default=None)
@@ -176,9 +174,7 @@ class StreamRow:
     frame_ms: float | None = col("usual media in a packet", default=None)
     bitrate_kbps: float | None = col("payload over media time", default=None)
     resets: int = col("times the sequence numbers started anew", default=0)
-    changes: str = col(
-        "changes of payload type, codec clock and frame length: at_s, what, from, to; JSON", default="[]"
-    )
+    changes: str = col("changes of payload type, clock, frame length, bit rate; JSON list", default="[]")
 
 
 @dataclass(frozen=True, kw_only=True)

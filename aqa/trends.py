@@ -86,7 +86,7 @@ def _row(name: str, parts: Sequence[_Part]) -> dict[str, Any]:
     row["packets_expected"] = expected if len(streams) else None
     row["loss_pct"] = _share(int(streams["lost"].sum()), expected)
     row["jitter_p95_ms"] = _quantile(streams["jitter_mean_ms"], 0.95)
-    row["concealed_pct"] = None
+    row["concealed_pct"] = _concealed_pct(streams)
     row["mos_estimated_p50"] = _quantile(streams["mos_estimated"], 0.5)
     return row
 
@@ -95,6 +95,15 @@ def _looked_for(event: EventRow, kind: str, source: str) -> bool:
     if kind in json.loads(event.settings)["detectors"]["off"]:
         return False
     return bool(event.streams) if source == "packets" else bool(event.recordings)
+
+
+def _concealed_pct(streams: pl.DataFrame) -> float | None:
+    """Made-up sound of all that was played, over the streams on which a buffer was run."""
+    known = streams.drop_nulls(["concealed_s", "concealed_pct"]).filter(pl.col("concealed_pct") > 0)
+    played = float((known["concealed_s"] * (100 / known["concealed_pct"])).sum())
+    without = streams.filter((pl.col("concealed_pct") == 0) & (pl.col("concealed_s") == 0))
+    whole = played + float((without["last_s"] - without["first_s"]).sum())
+    return _share(float(known["concealed_s"].sum()), whole) if whole > 0 else None
 
 
 def _total(values: Any) -> Any:

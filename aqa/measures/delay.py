@@ -11,6 +11,7 @@ from aqa.model import Doubles, Stream
 
 WINDOW_S = 2.0  # NetEq's history for relative arrival delay (decision_logic.cc, kPacketHistorySizeMs)
 MAX_MARKER_SHARE = 0.2
+MAX_BEND_S = 0.005  # between a half and the whole: the hull's own error is under 1 ms, queues that move are not
 MIN_SKEW_SPAN_S = 10.0  # over less, 1 ms of jitter alone reads as 100 ppm
 
 
@@ -93,6 +94,18 @@ def relative_delay_ms(stream: Stream) -> Doubles:
     return out
 
 
+def ipdv_ms(stream: Stream) -> Doubles:
+    """Magnitude of the difference in delay of packets with neighbouring sequence numbers (RFC 5481 4.1), in ms.
+
+    Shape (pairs,); pairs over a loss, a reset, duplicates, telephone events and unknown clocks have none.
+    """
+    delay_s = (stream.arrival_ns - stream.log_start_ns) * 1e-9 - media_s(stream)
+    kept = np.flatnonzero(~stream.duplicate & ~stream.auxiliary & np.isfinite(delay_s))
+    order = kept if (np.diff(stream.sequence[kept]) > 0).all() else kept[np.argsort(stream.sequence[kept])]
+    next_to = (np.diff(stream.sequence[order]) == 1) & (np.diff(stream.stretch[order]) == 0)
+    return np.asarray(np.abs(np.diff(delay_s[order]))[next_to] * 1e3, np.float64)
+
+
 def pauses_ms(stream: Stream) -> Doubles:
     """Time since the packet before, in ms; the first packet has 0."""
     return np.asarray(np.diff(stream.arrival_ns, prepend=stream.arrival_ns[:1]) * 1e-6, np.float64)
@@ -123,8 +136,26 @@ def skew_ppm(stream: Stream) -> float | None:
 
     The slope of the lower hull's edge under the middle of the points (Moon, Skelly, Towsley 1999): queueing only
     ever adds delay, so the least delayed packets show the clocks. None where the longest stretch with a clock
-    spans less than 10 s.
+    spans less than 10 s, and where its halves say something else than the whole: then the delay has changed its
+    level (a new route, a queue that never emptied), which no slope can tell from clocks.
     """
+    points = _delay_points(stream)
+    if points is None:
+        return None
+    x, y = points
+    whole = _hull_slope(x, y)
+    middle = int(np.searchsorted(x, x[-1] / 2))
+    for half in (slice(None, middle), slice(middle, None)):
+        if whole is None or len(x[half]) < 2:
+            return None
+        part, span_s = _hull_slope(x[half], y[half]), float(x[half][-1] - x[half][0])
+        if part is not None and abs(part - whole) * span_s > MAX_BEND_S:
+            return None
+    return whole * 1e6 if whole is not None else None
+
+
+def _delay_points(stream: Stream) -> tuple[Doubles, Doubles] | None:
+    """Media time and delay of the longest stretch with a clock, ordered by media time, both from 0; seconds."""
     media = media_s(stream)
     good = np.isfinite(media) & ~stream.auxiliary
     if not good.any():
@@ -136,8 +167,15 @@ def skew_ppm(stream: Stream) -> float | None:
     x, y = x[order], (arrival[order] - arrival[0]) * 1e-9
     if x[-1] - x[0] < MIN_SKEW_SPAN_S:
         return None
-    x, y = x - x[0], y - x + x[0]  # the delay itself: slopes near zero keep their digits
+    x = x - x[0]
+    return x, np.asarray(y - x, np.float64)  # the delay itself: slopes near zero keep their digits
+
+
+def _hull_slope(x: Doubles, y: Doubles) -> float | None:
+    """Slope of the lower hull's edge under the mean of `x`."""
     hull = lower_hull(x, y)
-    edge = int(np.clip(np.searchsorted(x[hull], x.mean()), 1, len(hull) - 1))
+    edge = int(np.clip(np.searchsorted(x[hull], x.mean()), 1, len(hull) - 1)) if len(hull) > 1 else 0
+    if edge == 0:
+        return None
     rise, run = np.diff(y[hull])[edge - 1], np.diff(x[hull])[edge - 1]
-    return float(rise / run * 1e6) if run > 0 else None
+    return float(rise / run) if run > 0 else None

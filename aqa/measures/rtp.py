@@ -63,7 +63,7 @@ def reordered(stream: Stream) -> Flags:
 
 
 def reorder_extents(stream: Stream) -> Ints:
-    """RFC 4737 4.2.2 extent of each reordered packet: arrivals since the first with a greater number; one each."""
+    """RFC 4737 4.2 extent of each reordered packet: arrivals since the first with a greater number; one each."""
     at = np.flatnonzero(reordered(stream))
     highest = np.maximum.accumulate(stream.sequence)
     return np.asarray(at - np.searchsorted(highest, stream.sequence[at], side="right"), np.int64)
