@@ -46,22 +46,25 @@ def _plain(what: str, value: Any) -> float | int | None:
 
 
 _RATE_S = 10.0
-_RATE_STEP = 1.5  # a change by half: the steps of Opus rate control and of the tables of bit rates are that wide
+_RATE_STEP = 2.0  # the largest packets of 10 s of speech are alike within this, even at a variable rate
 
 
 def _rates(stream: Stream, slots: Slots) -> tuple[str, NDArray[np.int64], NDArray[np.int64]]:
-    """Bit rate in kb/s over 10 s, held until it changes by half; packets with which a new rate begins."""
-    sizes = stream.payload_bytes[slots.packet]
+    """Bit rate in kb/s of the largest packets of each 10 s, held until it doubles or halves; and where it begins.
+
+    The largest, as a variable rate falls in pauses of speech without the encoder having been set anew.
+    """
     block = np.floor_divide(slots.arrival_ns, int(_RATE_S * 1e9))
     starts = np.flatnonzero(np.diff(block, prepend=-1))
-    bits, media = np.add.reduceat(sizes, starts) * 8.0, np.add.reduceat(slots.frame_ns, starts) * 1e-6
+    kbps = stream.payload_bytes[slots.packet] * 8e6 / np.maximum(slots.frame_ns, 1)
+    kbps[slots.frame_ns == 0] = 0.0
+    most, packets = np.maximum.reduceat(kbps, starts), np.diff(starts, append=len(slots))
     where: list[int] = []
     held: list[float] = []
-    for at, (bit, ms) in enumerate(zip(bits.tolist(), media.tolist(), strict=True)):
-        if ms < 1000 or bit <= 0:  # a pause of DTX has a rate of its own
+    for at, rate in enumerate(most.tolist()):
+        if packets[at] < 50 or rate <= 0:  # a pause of DTX has a rate of its own
             continue
-        kbps = bit / ms
-        if not held or not held[-1] / _RATE_STEP < kbps < held[-1] * _RATE_STEP:
+        if not held or not held[-1] / _RATE_STEP < rate < held[-1] * _RATE_STEP:
             where.append(int(slots.packet[starts[at]]))
-            held.append(kbps)
+            held.append(rate)
     return "bitrate_kbps", np.array(where, np.int64), np.rint(held).astype(np.int64)

@@ -17,9 +17,8 @@ Redundancy inside packets (RED, in-band FEC) is none.
 
 Thresholds and their source
 ---------------------------
-RFC 5560 counts packets that arrive again; by number, as the payload may be encrypted anew. Ten with fewer than 50 between: a fifth of a second
-of 20 ms packets, resp. a pause of a second; a few single ones are ordinary (mediastreamer2's clean test call has
-four).
+RFC 5560 counts packets that arrive again; by number, as the payload may be encrypted anew. Ten: a fifth of a second
+of 20 ms packets, as a few single ones are ordinary (mediastreamer2's clean test call has four). 50: a second.
 
 What to do
 ----------

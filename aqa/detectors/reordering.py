@@ -16,8 +16,8 @@ network did not. Duplicates are not counted.
 
 Thresholds and their source
 ---------------------------
-Reordered by RFC 4737 3.3; extent by 4.2. Three: its section 5 (n-reordering) has three packets behind as what TCP takes for a
-loss, and one swap of neighbours is within any buffer. 60 ms behind is major: a usual fixed buffer.
+Reordered by RFC 4737 3.3; extent by 4.2. Three: its section 5 (n-reordering) has three packets behind as what TCP
+takes for a loss, and one swap of neighbours is within any buffer. 60 ms behind is major: a usual fixed buffer.
 
 What to do
 ----------

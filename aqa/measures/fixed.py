@@ -221,7 +221,7 @@ def _fixed_kernel(  # type: ignore[no-untyped-def]
                 kind = NOTHING
         if not going:
             holes[n, :] = 0
-            holes[n, 0], holes[n, 5] = start, k
+            holes[n, 0], holes[n, 1], holes[n, 5] = start, start, k
             n += 1
             going = True
         holes[n - 1, 1] = max(holes[n - 1, 1], start + length)

@@ -310,6 +310,10 @@ def _neteq_kernel(  # type: ignore[no-untyped-def]
                 s[_COVERED], s[_NOISE] = 0, 0
                 s[_SLOT] += 1
                 s[_LEFT] = lost[k + 1] if k + 1 < end else 0
+            elif copied and s[_LEFT] > 1 and s[_COVERED] >= frame[k - 1] > 0:
+                s[_LEFT] -= 1  # one of them is made up for: of the next a copy may be there
+                s[_UNTIL] += frame[k - 1]
+                s[_COVERED] -= frame[k - 1]
             elif copied and copy_arrival(sequence[k] - s[_LEFT], k, sequence, arrival, copies, end) <= s[_NOW]:
                 _recover(s, first, frame, lost, flags, totals)
             else:
