@@ -170,11 +170,6 @@ class TestOfEveryBuffer:
         doubled = sorted([*packets_, *packets_[150:160]], key=lambda p: p.arrival_s)
         assert heard(stream(doubled), buffer).concealed_s == 0.0
 
-    def test_a_copy_in_the_next_packet_saves_a_lost_one(self, buffer: Buffer) -> None:
-        one = heard(sent([0] * 400, lost={100, 200, 201}, copies=[1] * 400), buffer)
-        assert one.recovered == 2
-        assert one.lengths_s == pytest.approx([0.02])  # of two in a row only the last
-
     def test_a_stall_is_one_interruption(self, buffer: Buffer) -> None:
         """The sender's clock stands still for 800 ms: nothing is lost, nothing comes."""
         at = [i * 0.02 + (0.8 if i >= 200 else 0.0) for i in range(400)]
@@ -191,6 +186,19 @@ class TestOfEveryBuffer:
 
     def test_video_is_not_heard(self, buffer: Buffer) -> None:
         assert play(stream(talk(300, hz=90_000, payload_type=96), {96: "VP8/90000"}), buffer) is None
+
+
+@pytest.mark.parametrize("buffer", [FIXED, ADAPTIVE], ids=lambda b: b.name)
+def test_a_copy_in_the_next_packet_saves_a_lost_one(buffer: Buffer) -> None:
+    one = heard(sent([0] * 400, lost={100, 200, 201}, copies=[1] * 400), buffer)
+    assert one.recovered == 2
+    assert one.lengths_s == pytest.approx([0.02])  # of two in a row only the last
+
+
+def test_a_copy_that_comes_too_late_saves_nothing() -> None:
+    """The buffer of 10 ms is at its end before the next packet, 20 ms later, comes."""
+    one = heard(sent([0] * 400, lost={100}, copies=[1] * 400), Buffer("fixed", 10))
+    assert (one.recovered, one.concealed_s) == (0, pytest.approx(0.02))
 
 
 def test_one_late_packet_is_late_by_hand() -> None:
