@@ -9,12 +9,19 @@ RTPENGINE = Row("rtpengine", "FB", 10.2, 4.3)  # what ssrc.c takes for every cod
 
 
 @pytest.mark.parametrize(
-    ("loss_pct", "rtt_ms", "mos"),
-    [(0, 50, 4.41), (1, 100, 3.93), (3, 100, 3.06), (5, 200, 2.51), (10, 200, 1.85), (3, 500, 2.41)],
+    ("loss_pct", "jitter_ms", "rtt_ms", "mos"),
+    [
+        (0, 5, 50, 4.41),
+        (1, 10, 100, 3.93),
+        (3, 20, 100, 3.06),
+        (5, 30, 200, 2.51),
+        (10, 30, 200, 1.85),
+        (3, 30, 500, 2.41),
+    ],
 )
-def test_full_band_agrees_with_rtpengine(loss_pct: float, rtt_ms: float, mos: float) -> None:
-    """Its column of "G.107.2" for one stream; half the round trip is its delay."""
-    found = estimate(RTPENGINE, loss_pct=loss_pct, burst_r=1.0, delay_ms=rtt_ms / 2)
+def test_full_band_agrees_with_rtpengine(loss_pct: float, jitter_ms: float, rtt_ms: float, mos: float) -> None:
+    """Its delay is half the round trip and the jitter."""
+    found = estimate(RTPENGINE, loss_pct=loss_pct, burst_r=1.0, delay_ms=rtt_ms / 2 + jitter_ms)
     assert found.mos == pytest.approx(mos, abs=0.006)
 
 
