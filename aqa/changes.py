@@ -15,12 +15,15 @@ MAX_CHANGES = 50  # told of one stream: a sender that changes all the time must 
 def changes(played: Played, base_s: float) -> list[dict[str, Any]]:
     """Changes of one stream in time order: at_s (seconds, `base_s` at log_start_ns), what, from, to."""
     stream = played.stream
+    series: list[tuple[str, NDArray[np.int64], NDArray[Any]]]
     media = np.flatnonzero(~stream.auxiliary & ~stream.duplicate)
-    hz = np.array([rate or 0 for rate in stream.stretch_clock_hz])[stream.stretch[media]]
-    series = [("payload type", media, stream.payload_types[media].astype(np.int64)), ("clock_rate_hz", media, hz)]
+    series = [("payload type", media, stream.payload_types[media])]
+    if len(stream.stretch_clock_hz) > 1:
+        hz = np.array([rate or 0 for rate in stream.stretch_clock_hz])[stream.stretch[media]]
+        series.append(("clock_rate_hz", media, hz))
     if played.playout is not None:
         slots = played.playout.slots
-        frames = np.rint(slots.frame_ns / 100_000).astype(np.int64)
+        frames = (slots.frame_ns + 50_000) // 100_000
         steady = np.zeros(len(frames), np.bool_)  # a frame before a pause or loss is not told: three alike are
         steady[2:] = (frames[2:] == frames[1:-1]) & (frames[1:-1] == frames[:-2])
         series.append(("frame_ms", slots.packet[steady], frames[steady]))
@@ -34,7 +37,7 @@ def changes(played: Played, base_s: float) -> list[dict[str, Any]]:
             "to": _plain(what, values[i]),
         }
         for what, where, values in series
-        for i in np.flatnonzero(np.diff(values, prepend=values[:1]) != 0)[:MAX_CHANGES].tolist()
+        for i in (np.flatnonzero(values[1:] != values[:-1]) + 1)[:MAX_CHANGES].tolist()
     ]
     return sorted(found, key=lambda item: item["at_s"])[:MAX_CHANGES]
 

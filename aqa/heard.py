@@ -100,7 +100,7 @@ def _worst(found: Playout, whole: Estimate, base_s: float) -> dict[str, float]:
     """The interval of 10 s with the least MOS: its own share of made-up sound, the stream's BurstR and delay."""
     heard = found.heard_s[found.slots.packet]
     known = np.isfinite(heard)
-    at = np.floor_divide(heard[known], INTERVAL_S).astype(np.int64)
+    at = np.floor(heard[known] * (1 / INTERVAL_S)).astype(np.int64)
     if not len(at):
         return {}
     low, high = int(at.min()), int(at.max())

@@ -33,7 +33,8 @@ def stream_row(
     """
     played = played or Played(stream, play(stream, playout or Buffer()))
     expected, lost = rtp.counts(stream)
-    runs = loss.loss_runs(stream)
+    delay_ms = delay.relative_delay_ms(stream)
+    runs = loss.loss_runs(stream, delay_ms)
     base_s = (stream.log_start_ns - base_ns) * 1e-9
     extents = rtp.reorder_extents(stream)
     return StreamRow(
@@ -61,7 +62,7 @@ def stream_row(
         last_s=(int(stream.arrival_ns.max()) - base_ns) * 1e-9,
         delta_max_ms=float(delay.pauses_ms(stream).max()),
         skew_ppm=delay.skew_ppm(stream),
-        **_timing(stream),
+        **_timing(stream, delay_ms),
         **_structure(stream, runs, expected),
         **playout_columns(played),
         **estimate_columns(played, runs, expected=expected, rows=rows or {}, base_s=base_s),
@@ -73,11 +74,10 @@ def _clock_rates(stream: Stream) -> str:
     return ", ".join(text for i, text in enumerate(texts) if i == 0 or text != texts[i - 1])
 
 
-def _timing(stream: Stream) -> dict[str, Any]:
+def _timing(stream: Stream, delay_ms: NDArray[np.float64]) -> dict[str, Any]:
     jitter = delay.jitter_ms(stream)
     jitter = jitter[np.isfinite(jitter)]
-    late = delay.relative_delay_ms(stream)
-    late = late[np.isfinite(late)]
+    late = delay_ms[np.isfinite(delay_ms)]
     if not len(jitter) or not len(late):
         return {}
     p50, p95, p99, p999 = np.percentile(late, _SHARES).tolist()
