@@ -39,36 +39,35 @@ class Run:
     totals: Ints  # shape (TOTALS,)
 
 
-@njit("void(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])", cache=True)
-def _floor_kernel(arrival: Ints, media: Ints, bounds: Ints, queue: Ints, clock: Ints, floor: Ints) -> None:
+@njit("void(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])", cache=True)
+def _floor_kernel(arrival: Ints, media: Ints, bounds: Ints, value: Ints, at: Ints, clock: Ints, floor: Ints) -> None:
     """The delay's floor of each slot, by two queues of rising values: each slot enters and leaves once."""
     for g in range(len(bounds) - 1):
         a, b = bounds[g], bounds[g + 1]
-        first, end = a, a
+        first, end, newest = a, a, arrival[a]
         for k in range(a, b):
             offset = arrival[k] - media[k]
-            while end > first and arrival[queue[end - 1]] - media[queue[end - 1]] >= offset:
+            while end > first and value[end - 1] >= offset:
                 end -= 1
-            queue[end] = k
+            value[end], at[end] = offset, media[k]
             end += 1
-            while media[queue[first]] < media[k] - PAST_NS:
+            while at[first] < media[k] - PAST_NS:
                 first += 1
-            floor[k] = arrival[queue[first]] - media[queue[first]]
+            floor[k] = value[first]
+            newest = max(newest, arrival[k])
+            clock[k] = newest
         # ahead: the same from the end; the clock is that of the newest arrival by then, which never falls
-        clock[a] = arrival[a]
-        for k in range(a + 1, b):
-            clock[k] = max(clock[k - 1], arrival[k])
         first, end = a, a
         for k in range(b - 1, a - 1, -1):
             offset = arrival[k] - media[k]
-            while end > first and arrival[queue[end - 1]] - media[queue[end - 1]] >= offset:
+            while end > first and value[end - 1] >= offset:
                 end -= 1
-            queue[end] = k
+            value[end], at[end] = offset, clock[k]
             end += 1
-            while clock[queue[first]] > clock[k] + AHEAD_NS:
+            while at[first] > clock[k] + AHEAD_NS:
                 first += 1
-            if clock[b - 1] >= clock[k] + AHEAD_NS:
-                floor[k] = max(floor[k], arrival[queue[first]] - media[queue[first]])
+            if newest >= clock[k] + AHEAD_NS:
+                floor[k] = max(floor[k], value[first])
 
 
 @njit("int64(int64, int64, int64[::1], int64[::1], uint8[::1], int64)", cache=True)
@@ -138,8 +137,8 @@ def _pieces_kernel(  # type: ignore[no-untyped-def]
 
 def pieces(slots: Slots) -> Ints:
     """Pieces of media, shape (n, 7): what `_pieces_kernel` says of each; times in ns since log_start_ns."""
-    floor, queue, clock = (np.empty(len(slots), np.int64) for _ in range(3))
-    _floor_kernel(slots.arrival_ns, slots.media_ns, slots.bounds, queue, clock, floor)
+    floor, value, at, clock = (np.empty(len(slots), np.int64) for _ in range(4))
+    _floor_kernel(slots.arrival_ns, slots.media_ns, slots.bounds, value, at, clock, floor)
     copied = bool(slots.copies.any())
     room = 2 * len(slots) + int(np.count_nonzero(slots.lost)) * (MAX_COPIES if copied else 1)
     out = np.empty((room, 7), np.int64)
