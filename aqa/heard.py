@@ -29,6 +29,7 @@ def playout_columns(played: Played) -> dict[str, Any]:
         "playout_model": found.buffer.name,
         "recovered": found.recovered if played.stream.copies_known else None,
         "overflowed": int(found.overflow.sum()),
+        "played_s": found.played_s,
         "concealed_s": found.concealed_s,
         "concealed_pct": found.concealed_pct,
         "concealed_lost_s": parts["lost"],

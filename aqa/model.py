@@ -141,6 +141,7 @@ class StreamRow:
     playout_model: str | None = col("buffer that late and concealed are of; empty: none was run", default=None)
     recovered: int | None = col("lost or late packets that the buffer played from a copy", default=None)
     overflowed: int | None = col("packets thrown away because the buffer was full", default=None)
+    played_s: float | None = col("sound of packets that the buffer played", default=None)
     concealed_s: float | None = col("sound that the buffer had to make up", default=None)
     concealed_pct: float | None = col("made-up sound of all that was played", default=None)
     concealed_lost_s: float | None = col("made-up sound in place of lost packets", default=None)

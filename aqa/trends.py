@@ -99,11 +99,9 @@ def _looked_for(event: EventRow, kind: str, source: str) -> bool:
 
 def _concealed_pct(streams: pl.DataFrame) -> float | None:
     """Made-up sound of all that was played, over the streams on which a buffer was run."""
-    known = streams.drop_nulls(["concealed_s", "concealed_pct"]).filter(pl.col("concealed_pct") > 0)
-    played = float((known["concealed_s"] * (100 / known["concealed_pct"])).sum())
-    without = streams.filter((pl.col("concealed_pct") == 0) & (pl.col("concealed_s") == 0))
-    whole = played + float((without["last_s"] - without["first_s"]).sum())
-    return _share(float(known["concealed_s"].sum()), whole) if whole > 0 else None
+    known = streams.drop_nulls(["concealed_s", "played_s"])
+    made_up = float(known["concealed_s"].sum())
+    return _share(made_up, made_up + float(known["played_s"].sum()))
 
 
 def _total(values: Any) -> Any:
