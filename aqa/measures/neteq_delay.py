@@ -1,6 +1,7 @@
 """How long NetEq's buffer aims to be: histograms of how late packets are, and of how far out of order.
 
-Read in libwebrtc's `delay_manager.cc`, `underrun_optimizer.cc`, `reorder_optimizer.cc` and `histogram.cc`.
+After libwebrtc's `delay_manager.cc`, `underrun_optimizer.cc`, `reorder_optimizer.cc` and `histogram.cc`; how the
+forgetting starts in the preset of 2019, and that it takes reordered packets too, is unchecked.
 """
 
 from dataclasses import dataclass
