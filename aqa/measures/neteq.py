@@ -2,7 +2,9 @@
 
 The constants are those of `decision_logic.cc`, `packet_arrival_history.cc`, `buffer_level_filter.cc`, `expand.cc` and
 `neteq_impl.cc`. Not read again there, and so unchecked: MAX_WAIT_NS, REINIT_NS, MUTED_NS, the emptying of a full
-buffer, comfort noise, and the level rule of 2019. What is simpler here: a decision falls once per packet, and every 10 ms only while
+buffer, comfort noise, and the level rule of 2019.
+
+What is simpler here: a decision falls once per packet, and every 10 ms only while
 nothing is there; an accelerated packet loses one pitch period of ASSUMED_PITCH_NS, whatever its sound; a concealment
 over a known loss is never cut short because the buffer is fuller than its target; the cost of reordering is weighed
 when a packet comes out of order and every 500 ms, not at each packet.
