@@ -1,8 +1,8 @@
 """What a detector is, and the registry of all detectors.
 
 A detector is one file in `aqa/detectors/`: a docstring with fixed headings, a frozen dataclass of settings, and
-one function, named after the kind of finding it makes, that turns its subject (Track, Media, Stream or StatsTrack)
-into findings with times in seconds of that subject.
+one function, named after the kind of finding it makes, that turns its subject (Track, Media, Stream, Played or
+StatsTrack) into findings with times in seconds of that subject.
 """
 
 import dataclasses
@@ -16,11 +16,12 @@ from functools import cache
 from typing import Any, TypeVar
 
 from aqa.model import KINDS, Finding, Media, Source, StatsTrack, Stream, Track
+from aqa.playout import Played
 
 HEADINGS = ("What it finds", "Why it matters", "What fools it", "Thresholds and their source", "What to do")
 """The headings that every detector's documentation has, in this order."""
 
-Subject = Track | Media | Stream | StatsTrack
+Subject = Track | Media | Stream | Played | StatsTrack
 Find = TypeVar("Find", bound=Callable[..., Iterable[Finding]])
 
 

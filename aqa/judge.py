@@ -12,6 +12,7 @@ from typing import Any
 from aqa.causes import EXPLAINING, Packets, explain
 from aqa.detector import Subject
 from aqa.model import Analysis, Finding
+from aqa.playout import Played, play
 from aqa.receivers import kinds_of, place_of, track_rows, track_seconds_rows
 from aqa.report import verdict
 from aqa.rows import event_row, loudest, recording_row, recording_seconds, stream_rows, stream_seconds_rows
@@ -22,14 +23,17 @@ from aqa.timeline import Clock, Measured
 def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     """The analysis of one event; status and verdict are worded by the report."""
     clock = Clock.of(measured)
-    findings = _explained(_found(measured, settings, clock), measured, clock)
-    seconds = [*recording_seconds(measured, findings, clock), *stream_seconds_rows(measured, findings, clock)]
+    played = _played(measured, settings)
+    findings = _explained(_found(measured, settings, clock, played), measured, clock)
+    seconds = [*recording_seconds(measured, findings, clock), *stream_seconds_rows(played, measured, findings, clock)]
     seconds += track_seconds_rows(measured, clock)
     recordings = [recording_row(measured, path, findings, seconds, clock) for path in sorted(measured.recordings)]
-    streams, stats = stream_rows(measured, clock), track_rows(measured, clock)
-    event = event_row(measured, settings, clock, findings=findings, seconds=seconds, recordings=recordings)
+    streams, stats = stream_rows(played, measured, clock, settings), track_rows(measured, clock)
+    event = event_row(
+        measured, settings, clock, findings=findings, seconds=seconds, recordings=recordings, streams=streams
+    )
     received = sum(row.direction == "received" for row in stats)
-    event = dataclasses.replace(event, streams=len(streams), fingerprint=fingerprint)
+    event = dataclasses.replace(event, fingerprint=fingerprint)
     event = dataclasses.replace(event, stats_tracks=received, stats_kinds=json.dumps(kinds_of(measured)))
     name = event.event_id
     analysis = Analysis(
@@ -44,10 +48,19 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     return dataclasses.replace(analysis, event=event)
 
 
-def _found(measured: Measured, settings: Settings, clock: Clock) -> list[Finding]:
+def _played(measured: Measured, settings: Settings) -> dict[str, list[Played]]:
+    """Every stream run through the buffer of the settings, by packet log."""
+    buffer = settings.playout.buffer()
+    return {
+        path: [Played(stream, play(stream, buffer)) for stream in log.streams]
+        for path, log in sorted(measured.logs.items())
+    }
+
+
+def _found(measured: Measured, settings: Settings, clock: Clock, played: dict[str, list[Played]]) -> list[Finding]:
     found = [
         *_in_recordings(measured, settings, clock),
-        *_in_logs(measured, settings, clock),
+        *_in_logs(measured, settings, clock, played),
         *_in_stats(measured, settings, clock),
     ]
     return sorted(found, key=lambda f: (f.start_s, f.finding_id))
@@ -64,9 +77,12 @@ def _in_recordings(measured: Measured, settings: Settings, clock: Clock) -> Iter
             yield _placed(item, clock.of_recording(path), clock, own | by)
 
 
-def _in_logs(measured: Measured, settings: Settings, clock: Clock) -> Iterator[Finding]:
-    for path, log in sorted(measured.logs.items()):
-        for stream in log.streams:
+def _in_logs(
+    measured: Measured, settings: Settings, clock: Clock, played: dict[str, list[Played]]
+) -> Iterator[Finding]:
+    for path, heard in played.items():
+        for one in heard:
+            stream = one.stream
             own = {
                 "log": path,
                 "room": measured.event.log_table(path).room,
@@ -74,7 +90,7 @@ def _in_logs(measured: Measured, settings: Settings, clock: Clock) -> Iterator[F
                 "stream": f"0x{stream.ssrc:08x}",
             }
             shift = clock.second(stream.log_start_ns + clock.log_shift_ns[path])
-            for item in _detected(settings, stream):
+            for item in [*_detected(settings, stream), *_detected(settings, one)]:
                 yield _placed(item, shift, clock, own, of=f"{stream.src}>{stream.dst}")
 
 

@@ -2,12 +2,13 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from aqa.manifest import Manifest
 from aqa.model import EventRow, Finding, Floats, RecordingRow, SecondRow, StreamRow, Track, utc_ns, utc_text
+from aqa.playout import Played
 from aqa.receivers import unknown_of_listeners
 from aqa.scores import FORMULA, impairment, seconds_of_recording
 from aqa.settings import Settings
@@ -26,15 +27,18 @@ def recording_seconds(measured: Measured, findings: list[Finding], clock: Clock)
     return rows
 
 
-def stream_seconds_rows(measured: Measured, findings: list[Finding], clock: Clock) -> list[SecondRow]:
+def stream_seconds_rows(
+    played: Mapping[str, Sequence[Played]], measured: Measured, findings: list[Finding], clock: Clock
+) -> list[SecondRow]:
     """One row per second and stream."""
     rows = []
-    for path, log in sorted(measured.logs.items()):
+    for path, heard in played.items():
         base = (clock.zero_ns or 0) - clock.log_shift_ns[path]
-        for stream in log.streams:
+        for one in heard:
+            stream = one.stream
             name = f"0x{stream.ssrc:08x}"
             stalls = [f for f in findings if f.kind == "stall" and f.log == path and f.stream == name]
-            for row in stream_seconds(stream, base):
+            for row in stream_seconds(stream, base, played=one):
                 overlaps = (min(f.end_s, row.second + 1) - max(f.start_s, row.second) for f in stalls)
                 stalled = round(sum(max(part, 0.0) for part in overlaps), 6)
                 who = measured.sender(path, stream.ssrc)
@@ -42,14 +46,16 @@ def stream_seconds_rows(measured: Measured, findings: list[Finding], clock: Cloc
     return rows
 
 
-def stream_rows(measured: Measured, clock: Clock) -> list[StreamRow]:
+def stream_rows(
+    played: Mapping[str, Sequence[Played]], measured: Measured, clock: Clock, settings: Settings
+) -> list[StreamRow]:
     """One row per stream, on the event's clock."""
-    rows = []
-    for path, log in sorted(measured.logs.items()):
+    rows, codecs = [], settings.emodel.codec_rows()
+    for path, heard in played.items():
         table = measured.event.log_table(path)
-        for stream in log.streams:
-            row = stream_row(stream, (clock.zero_ns or 0) - clock.log_shift_ns[path])
-            who = measured.sender(path, stream.ssrc)
+        for one in heard:
+            row = stream_row(one.stream, (clock.zero_ns or 0) - clock.log_shift_ns[path], played=one, rows=codecs)
+            who = measured.sender(path, one.stream.ssrc)
             rows.append(dataclasses.replace(row, log=path, room=table.room, vantage=table.vantage, participant=who))
     return rows
 
@@ -117,6 +123,7 @@ def event_row(
     findings: Sequence[Finding],
     seconds: Sequence[SecondRow],
     recordings: Sequence[RecordingRow],
+    streams: Sequence[StreamRow] = (),
 ) -> EventRow:
     """The row of the event; status and verdict are worded by the report."""
     score = impairment(seconds)
@@ -132,7 +139,7 @@ def event_row(
         status="not_measured",
         verdict="",
         recordings=len(recordings),
-        streams=0,
+        streams=len(streams),
         findings=len(faults),
         critical=sum(item.severity == "critical" for item in faults),
         audio_hours=sum(row.duration_s for row in recordings) / 3600,
@@ -144,7 +151,7 @@ def event_row(
         fingerprint="",
         inputs=json.dumps([dataclasses.asdict(item) for item in measured.inputs]),
         settings=settings.text(),
-        not_measured=json.dumps(_not_measured(measured, settings, clock), ensure_ascii=False),
+        not_measured=json.dumps(_not_measured(measured, settings, clock, streams), ensure_ascii=False),
         rooms=json.dumps(_rooms(manifest), ensure_ascii=False),
         problems=json.dumps([text for _, text in sorted(measured.problems.items())], ensure_ascii=False),
     )
@@ -176,7 +183,9 @@ def _rooms(manifest: Manifest) -> list[dict[str, str | None]]:
     ]
 
 
-def _not_measured(measured: Measured, settings: Settings, clock: Clock) -> list[dict[str, str]]:
+def _not_measured(
+    measured: Measured, settings: Settings, clock: Clock, rows: Sequence[StreamRow]
+) -> list[dict[str, str]]:
     """What was not measured, why, and what to bring to measure it."""
     lines: list[tuple[str, str, str]] = []
     streams = [stream for log in measured.logs.values() for stream in log.streams]
@@ -196,9 +205,7 @@ def _not_measured(measured: Measured, settings: Settings, clock: Clock) -> list[
         if stream.clock_rate_hz is None:
             what = f"Jitter and times in ms of stream 0x{stream.ssrc:08x} in {stream.log}"
             lines.append((what, "its clock rate is not known", f"[codecs] {stream.payload_type} = ... in event.toml"))
-    if streams:
-        why = "no playout model is run on packet logs yet"
-        lines.append(("Late packets and estimated MOS", why, ""))
+    lines += _not_estimated(rows)
     lines += unknown_of_listeners(measured)
     lines += [(f"{name}, or parts of it", why, "the whole file") for name, why in sorted(measured.problems.items())]
     used = {*measured.event.recordings, *measured.event.logs, *measured.event.stats, "event.toml"}
@@ -208,3 +215,17 @@ def _not_measured(measured: Measured, settings: Settings, clock: Clock) -> list[
         )
     lines += [(f"Findings of kind {kind}", "switched off in the settings", "") for kind in sorted(settings.off)]
     return [{"what": what, "why": why, "bring": bring} for what, why, bring in lines]
+
+
+def _not_estimated(rows: Sequence[StreamRow]) -> list[tuple[str, str, str]]:
+    """Streams without an estimate of MOS, those with the same reason in one line."""
+    reasons: dict[str, list[str]] = {}
+    for row in rows:
+        if row.mos_estimated is None and row.mos_model and row.clock_rate_hz is not None:
+            reasons.setdefault(row.mos_model.removeprefix("not measured: "), []).append(row.ssrc)
+    lines = []
+    for reason, names in sorted(reasons.items()):
+        why, _, bring = reason.partition("; ")
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        lines.append((f"Estimated MOS of {', '.join(names[:3])}{more}", why, bring))
+    return lines

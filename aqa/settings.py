@@ -10,8 +10,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 
 from aqa.detector import Detector, registry
+from aqa.emodel import Row
 from aqa.manifest import read_toml
 from aqa.model import KINDS
+from aqa.playout import Buffer
 
 _FORBID = ConfigDict(extra="forbid", frozen=True)
 _ALL_KINDS = [kind for kinds in KINDS.values() for kind in kinds]
@@ -23,6 +25,34 @@ class Playout(BaseModel):
     model_config = _FORBID
     model: Literal["adaptive", "fixed"] = "adaptive"
     delay_ms: float = Field(default=60, ge=0, le=10_000)
+    preset: Literal["neteq", "neteq-2019"] = "neteq"  # of the adaptive model
+
+    def buffer(self) -> Buffer:
+        """The buffer these settings name."""
+        return Buffer(self.model, self.delay_ms, self.preset)
+
+
+class CodecRow(BaseModel):
+    """`[emodel.rows.NAME]`: impairments of a codec that no table has, by name as in SDP or payload type."""
+
+    model_config = _FORBID
+    ie: float = Field(ge=0, le=132)
+    bpl: float = Field(gt=0, le=1000)
+    scale: Literal["NB", "WB", "FB"] = "NB"
+    source: str = "settings"
+
+
+class Emodel(BaseModel):
+    """`[emodel]`: what the estimate of MOS knows of codecs besides its own table."""
+
+    model_config = _FORBID
+    rows: dict[str, CodecRow] = {}
+
+    def codec_rows(self) -> dict[str, Row]:
+        """The rows by name in lower case."""
+        return {
+            name.lower(): Row(f"{name} ({row.source})", row.scale, row.ie, row.bpl) for name, row in self.rows.items()
+        }
 
 
 class Objectives(BaseModel):
@@ -45,6 +75,7 @@ class Settings:
     off: frozenset[str] = frozenset()
     detectors: dict[str, Any] = field(default_factory=dict)  # kind -> its settings dataclass
     playout: Playout = field(default_factory=Playout)
+    emodel: Emodel = field(default_factory=Emodel)
     objectives: Objectives = field(default_factory=Objectives)
 
     def active(self) -> list[Detector]:
@@ -63,6 +94,7 @@ class Settings:
                 **{item.kind: dataclasses.asdict(self.of(item)) for item in registry().values()},
             },
             "playout": self.playout.model_dump(),
+            "emodel": self.emodel.model_dump(),
             "objectives": self.objectives.model_dump(),
         }
 
@@ -87,6 +119,7 @@ def read_settings(path: Path | None) -> Settings:
         off=frozenset(found.detectors.off),
         detectors={kind: registry()[kind].settings(**dict(table)) for kind, table in tables.items()},
         playout=found.playout,
+        emodel=found.emodel,
         objectives=found.objectives,
     )
 
@@ -110,6 +143,7 @@ def _schema() -> type[BaseModel]:
         __config__=_FORBID,
         detectors=(detectors, detectors()),
         playout=(Playout, Playout()),
+        emodel=(Emodel, Emodel()),
         objectives=(Objectives, Objectives()),
     )
 

@@ -1,20 +1,42 @@
 """What is said of one stream: its row of the table `streams`, and its seconds."""
 
 import dataclasses
+import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aqa.changes import changes
+from aqa.emodel import Row
+from aqa.heard import estimate_columns, playout_columns
 from aqa.measures import delay, loss, rtp
 from aqa.model import SecondRow, Stream, StreamRow
+from aqa.playout import Buffer, Played, play, seconds_of
 
 MAX_SECONDS = 100_000  # rows for one stream: over a day; a clock that lies must not fill the store
 
 
-def stream_row(stream: Stream, base_ns: int) -> StreamRow:
-    """The counts and times of one stream; seconds since `base_ns` (UTC)."""
+def stream_row(
+    stream: Stream,
+    base_ns: int,
+    *,
+    playout: Buffer | None = None,
+    played: Played | None = None,
+    rows: Mapping[str, Row] | None = None,
+) -> StreamRow:
+    """The counts and times of one stream, and what was heard of it; seconds since `base_ns` (UTC).
+
+    `played` is what `playout` (by default the default buffer) made of it, where that is known already; `rows` are
+    E-model rows of codecs by name.
+    """
+    played = played or Played(stream, play(stream, playout or Buffer()))
     expected, lost = rtp.counts(stream)
+    delay_ms = delay.relative_delay_ms(stream)
+    runs = loss.loss_runs(stream, delay_ms)
+    base_s = (stream.log_start_ns - base_ns) * 1e-9
+    extents = rtp.reorder_extents(stream)
     return StreamRow(
         log=stream.log,
         ssrc=f"0x{stream.ssrc:08x}",
@@ -31,14 +53,19 @@ def stream_row(stream: Stream, base_ns: int) -> StreamRow:
         lost=lost,
         loss_pct=100 * lost / expected,
         duplicates=int(stream.duplicate.sum()),
-        reordered=int(rtp.reordered(stream).sum()),
+        reordered=len(extents),
+        reorder_extent_max=int(extents.max(initial=0)),
+        resets=sum(stream.stretch_reset[1:]),
+        changes=json.dumps(changes(played, base_s)),
         steps_back=int((np.diff(stream.sequence[~stream.duplicate]) < 0).sum()),
         first_s=(int(stream.arrival_ns.min()) - base_ns) * 1e-9,
         last_s=(int(stream.arrival_ns.max()) - base_ns) * 1e-9,
         delta_max_ms=float(delay.pauses_ms(stream).max()) if stream.timed else None,
         skew_ppm=delay.skew_ppm(stream),
-        **_timing(stream),
-        **_structure(stream, expected),
+        **_timing(stream, delay_ms),
+        **_structure(stream, runs, expected),
+        **playout_columns(played),
+        **estimate_columns(played, runs, expected=expected, rows=rows or {}, base_s=base_s),
     )
 
 
@@ -47,14 +74,13 @@ def _clock_rates(stream: Stream) -> str:
     return ", ".join(text for i, text in enumerate(texts) if i == 0 or text != texts[i - 1])
 
 
-def _timing(stream: Stream) -> dict[str, Any]:
+def _timing(stream: Stream, delay_ms: NDArray[np.float64]) -> dict[str, Any]:
     jitter = delay.jitter_ms(stream)
     jitter = jitter[np.isfinite(jitter)]
-    late = delay.relative_delay_ms(stream)
-    late = late[np.isfinite(late)]
+    late = delay_ms[np.isfinite(delay_ms)]
     if not len(jitter) or not len(late):
         return {}
-    p50, p95, p99 = np.percentile(late, (50, 95, 99)).tolist()
+    p50, p95, p99, p999 = np.percentile(late, _SHARES).tolist()
     return {
         "jitter_ms": float(jitter[-1]),
         "jitter_mean_ms": float(jitter.mean()),
@@ -62,17 +88,40 @@ def _timing(stream: Stream) -> dict[str, Any]:
         "pdv_p50_ms": p50,
         "pdv_p95_ms": p95,
         "pdv_p99_ms": p99,
+        "pdv_p999_ms": p999,
+        **_ipdv(stream),
     }
 
 
-def _structure(stream: Stream, expected: int) -> dict[str, Any]:
-    found = dataclasses.asdict(loss.structure(stream, loss.loss_runs(stream), expected))
+_SHARES = (50, 95, 99, 99.9)
+
+
+def _ipdv(stream: Stream) -> dict[str, float]:
+    """RFC 5481 4.1: difference in delay of packets that follow each other in sequence, magnitude."""
+    values = delay.ipdv_ms(stream)
+    if not len(values):
+        return {}
+    found = np.percentile(values, _SHARES).tolist()
+    return dict(zip(("ipdv_p50_ms", "ipdv_p95_ms", "ipdv_p99_ms", "ipdv_p999_ms"), found, strict=True))
+
+
+def _structure(stream: Stream, runs: loss.LossRuns, expected: int) -> dict[str, Any]:
+    found = dataclasses.asdict(loss.structure(stream, runs, expected))
     renamed = {"bursts": "loss_bursts", "run_max": "loss_run_max"}
-    return {renamed.get(key, key): value for key, value in found.items()}
+    chain = loss.gilbert(runs, expected)
+    return {
+        **{renamed.get(key, key): value for key, value in found.items()},
+        "loss_histogram": json.dumps(loss.histogram(runs)),
+        "ge_p": chain.p if chain else None,
+        "ge_r": chain.r if chain else None,
+    }
 
 
-def stream_seconds(stream: Stream, base_ns: int) -> list[SecondRow]:
-    """Per second since `base_ns`: packets, expected, lost and the largest relative delay; second by second."""
+def stream_seconds(stream: Stream, base_ns: int, *, played: Played | None = None) -> list[SecondRow]:
+    """Per second since `base_ns`: packets, expected, lost, largest relative delay; second by second.
+
+    With `played` also late packets (where they were due) and made-up sound (when it was heard).
+    """
     at = np.floor_divide(stream.arrival_ns - base_ns, 1_000_000_000)
     runs = loss.loss_runs(stream)
     lost_at = np.floor(np.repeat(runs.start_s, runs.count) + _inside(runs) + (stream.log_start_ns - base_ns) * 1e-9)
@@ -86,6 +135,7 @@ def stream_seconds(stream: Stream, base_ns: int) -> list[SecondRow]:
     known = kept & np.isfinite(late)
     largest = np.full(size, np.nan)
     np.fmax.at(largest, (at - low)[known], late[known])
+    unheard, made_up = _unheard(played, low, size, base_ns)
     return [
         SecondRow(
             second=low + i,
@@ -94,10 +144,25 @@ def stream_seconds(stream: Stream, base_ns: int) -> list[SecondRow]:
             packets=int(packets[i]),
             expected=int(unique[i] + lost[i]),
             lost=int(lost[i]),
+            late=None if unheard is None else int(unheard[i]),
+            concealed_s=None if made_up is None else round(made_up.get(low + i, 0.0), 6),
             delay_max_ms=None if np.isnan(largest[i]) else float(largest[i]),
         )
         for i in range(size)
     ]
+
+
+def _unheard(
+    played: Played | None, low: int, size: int, base_ns: int
+) -> tuple[NDArray[np.int64] | None, dict[int, float] | None]:
+    """Late packets per second from `low` on, and made-up sound by second; None where no buffer was run."""
+    if played is None or played.playout is None:
+        return None, None
+    found, shift_s = played.playout, (played.stream.log_start_ns - base_ns) * 1e-9
+    came_s = (played.stream.arrival_ns[found.late] - base_ns) * 1e-9
+    due = np.where(np.isfinite(found.heard_s[found.late]), found.heard_s[found.late] + shift_s, came_s)
+    where = np.clip(np.floor(due) - low, 0, size - 1).astype(np.int64)
+    return np.bincount(where, minlength=size), seconds_of(found.start_s + shift_s, found.end_s + shift_s)
 
 
 def _inside(runs: loss.LossRuns) -> NDArray[np.float64]:

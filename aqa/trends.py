@@ -88,7 +88,7 @@ def _row(name: str, parts: Sequence[_Part]) -> dict[str, Any]:
     row["packets_expected"] = expected if len(streams) else None
     row["loss_pct"] = _share(int(streams["lost"].sum()), expected)
     row["jitter_p95_ms"] = _quantile(streams["jitter_mean_ms"], 0.95)
-    row["concealed_pct"] = _concealed(received)
+    row["concealed_pct"] = _concealed(received, streams)
     row["mos_estimated_p50"] = _quantile(streams["mos_estimated"], 0.5)
     return row
 
@@ -101,13 +101,15 @@ def _looked_for(event: EventRow, kind: str, source: str) -> bool:
     return bool(event.streams) if source == "packets" else bool(event.recordings)
 
 
-def _concealed(received: pl.DataFrame) -> float | None:
-    """Made-up sound of what receivers' stats tell of, in per cent, weighted by packets; None where none tells."""
+def _concealed(received: pl.DataFrame, streams: pl.DataFrame) -> float | None:
+    """Made-up sound in per cent: by receivers' stats, weighted by packets, else by the buffer run on packet logs."""
     known = received.filter(pl.col("concealed_pct").is_not_null() & (pl.col("packets") > 0))
-    if not len(known):
-        return None
-    weighted = float((known["concealed_pct"] * known["packets"]).sum())
-    return round(weighted / int(known["packets"].sum()), 4)
+    if len(known):
+        weighted = float((known["concealed_pct"] * known["packets"]).sum())
+        return round(weighted / int(known["packets"].sum()), 4)
+    played = streams.drop_nulls(["concealed_s", "played_s"])
+    made_up = float(played["concealed_s"].sum())
+    return _share(made_up, made_up + float(played["played_s"].sum()))
 
 
 def _total(values: Any) -> Any:

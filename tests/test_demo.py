@@ -70,8 +70,30 @@ def test_the_stall_and_the_jitter_are_found_and_no_other(report, faults):
     assert all(true["start_s"] - 0.2 <= row["start_s"] and row["end_s"] <= true["end_s"] + 2 for row in found)
 
 
+def test_late_and_reordered_packets_are_found_where_jitter_was_made(report, faults):
+    (jitter,), (stall,) = of(faults, "jitter"), of(faults, "stall")
+    (reordering,) = of(report["findings"], "reordering")
+    assert reordering["track"] == jitter["participant"]
+    assert jitter["start_s"] - 0.2 <= reordering["start_s"] < reordering["end_s"] <= jitter["end_s"] + 0.2
+    late = of(report["findings"], "late")
+    assert late[0]["track"] == jitter["participant"]
+    stall_end_s = stall["media_s"] + stall["length_s"]
+    for row in late:  # in the jitter, or with the buffer still empty after the stall
+        inside = jitter["start_s"] <= row["start_s"] <= row["end_s"] <= jitter["end_s"] + 0.2
+        assert inside or (row["track"] == stall["participant"] and 0 < row["start_s"] - stall_end_s < 0.2)
+        assert row["cause"] == "late_arrival"
+
+
+def test_what_was_heard_is_in_the_row_of_each_stream(report, faults):
+    for row in report["streams"]:
+        lost_s = sum(f["packets"] for f in of(faults, "loss") if f["participant"] == row["participant"]) * FRAME_S
+        assert row["playout_model"] == "neteq 60 ms"
+        assert row["concealed_lost_s"] == pytest.approx(lost_s, abs=0.2)  # a long hole may be cut short by 160 ms
+        assert 1 <= row["worst_interval_mos"] <= row["mos_estimated"] <= 4.5
+
+
 def test_nothing_else_is_found(report):
-    assert {row["kind"] for row in report["findings"]} <= {"dropout", "loss", "stall", "jitter"}
+    assert {row["kind"] for row in report["findings"]} <= {"dropout", "loss", "stall", "jitter", "late", "reordering"}
 
 
 @pytest.mark.parametrize("name", ["report.md", "report.json"])

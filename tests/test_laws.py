@@ -8,15 +8,19 @@ from types import SimpleNamespace
 import dumps
 import numpy as np
 import pytest
+from captures import Packet
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from streams import stream
 
 from aqa.detector import HEADINGS, registry
 from aqa.measures.track import measure
-from aqa.model import KINDS, Block, StatsTrack, Track
+from aqa.model import KINDS, Block, StatsTrack, Stream, Track
+from aqa.playout import Buffer, Played, play
 
 AUDIO = [item for item in registry().values() if item.subject is Track]
 STATS = [item for item in registry().values() if item.subject is StatsTrack]
+PACKETS = [item for item in registry().values() if item.subject in (Stream, Played)]
 RATE = 16_000
 LSB = 2.0**-15
 
@@ -142,6 +146,70 @@ class TestOfEveryStatsDetector:
             assert all(not np.isnan(f.start_s) for f in self.found(item, lacking))
         nothing = [dataclasses.replace(t, columns={}) for t in counted()]
         assert self.found(item, nothing) == []
+
+
+def call(seed=0, count=6000):
+    """Two minutes of packets with faults of every kind that is looked for in packets."""
+    random = np.random.default_rng(seed)
+    at = np.arange(count) * 0.02 * (1 + 500e-6)
+    at += random.exponential(0.003, count)
+    at[1000:1300] += random.exponential(0.08, 300)  # jitter: late and out of order
+    at[2500:2550] += 0.9 - 0.018 * np.arange(50)  # held back, and caught up
+    lost = {400, 700, 701, 702, *range(3000, 3060)}
+    packets = [
+        Packet(float(t), i, i * 160 + (5_000_000 if i > 5000 else 0)) for i, t in enumerate(at) if i not in lost
+    ]
+    packets += [Packet(p.arrival_s + 0.001, p.sequence, p.timestamp) for p in packets[4000:4050]]
+    return sorted(packets, key=lambda p: p.arrival_s)
+
+
+def subject_of(item, packets, buffer=None):
+    found = stream(packets)
+    return found if item.subject is Stream else Played(found, play(found, buffer or Buffer()))
+
+
+@pytest.mark.parametrize("item", PACKETS, ids=lambda item: item.kind)
+class TestOfEveryPacketDetector:
+    def test_finds_something_in_the_test_call(self, item):
+        assert item(subject_of(item, call()))
+
+    @pytest.mark.parametrize("seed", range(3))
+    def test_findings_are_ordered_and_inside_the_stream(self, item, seed):
+        packets = call(seed)
+        found = item(subject_of(item, packets))
+        last = packets[-1].arrival_s + 2  # what is heard comes after the last packet by the buffer's delay
+        assert all(0 <= f.start_s <= f.end_s <= last for f in found)
+        assert [f.start_s for f in found] == sorted(f.start_s for f in found)
+        assert all(0 <= f.confidence <= 1 and f.stream == "0x00001234" and f.unit for f in found)
+
+    def test_a_faultless_stream_has_none(self, item):
+        packets = [Packet(i * 0.02, i, i * 160) for i in range(4000)]
+        assert item(subject_of(item, packets)) == []
+
+    def test_few_packets_have_none(self, item):
+        for count in (1, 2, 5):
+            assert item(subject_of(item, [Packet(i * 0.02, i, i * 160) for i in range(count)])) == []
+
+    def test_a_later_log_shifts_findings(self, item):
+        here, later = (subject_of(item, [shifted(p, s) for p in call()]) for s in (0.0, 2.0))
+        moved = [dataclasses.replace(f, start_s=f.start_s - 2, end_s=f.end_s - 2) for f in item(later)]
+        assert times(moved) == times(item(here))
+
+    def test_an_unknown_clock_is_no_error(self, item):
+        odd = [dataclasses.replace(p, payload_type=96, timestamp=p.timestamp * 7 + p.sequence % 3) for p in call()]
+        assert isinstance(item(subject_of(item, odd)), list)
+
+    def test_other_numbers_and_another_ssrc_change_nothing(self, item):
+        other = [dataclasses.replace(p, sequence=p.sequence + 60_000, ssrc=0xBEEF) for p in call()]
+        assert times(item(subject_of(item, other))) == times(item(subject_of(item, call())))
+
+
+def shifted(packet, by_s):
+    return dataclasses.replace(packet, arrival_s=packet.arrival_s + by_s)
+
+
+def times(findings):
+    return [(f.kind, round(f.start_s, 6), round(f.end_s, 6), f.severity, round(f.value, 3)) for f in findings]
 
 
 @pytest.mark.parametrize("item", registry().values(), ids=lambda item: item.kind)

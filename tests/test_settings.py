@@ -1,6 +1,10 @@
+import json
+
 import pytest
 
+from aqa.emodel import Row
 from aqa.model import InputError
+from aqa.playout import Buffer
 from aqa.settings import Settings, read_settings
 
 
@@ -31,6 +35,22 @@ def test_the_example_of_the_interface(tmp_path):
     }
 
 
+def test_a_row_of_the_e_model_and_the_buffer(tmp_path):
+    text = """
+        [playout]
+        preset = "neteq-2019"
+        [emodel.rows.Opus]
+        ie = 5.0
+        bpl = 20.0
+        scale = "FB"
+        source = "our lab"
+        """
+    found = read(tmp_path, text)
+    assert found.playout.buffer() == Buffer("adaptive", 60.0, "neteq-2019")
+    assert found.emodel.codec_rows() == {"opus": Row("Opus (our lab)", "FB", 5.0, 20.0)}
+    assert json.loads(found.text())["emodel"]["rows"]["Opus"]["source"] == "our lab"
+
+
 def test_off_switches_a_detector_off(tmp_path):
     assert "silence" not in [d.kind for d in read(tmp_path, '[detectors]\noff = ["silence"]').active()]
 
@@ -54,6 +74,8 @@ def test_the_defaults_written_out_are_the_defaults(tmp_path):
         ('[detectors]\noff = ["humm"]', "humm"),
         ('[playout]\nmodel = "clever"', "playout.model"),
         ("[playout]\ndelay_ms = -1", "playout.delay_ms"),
+        ('[playout]\npreset = "neteq-1999"', "playout.preset"),
+        ("[emodel.rows.opus]\nie = 5", "emodel.rows.opus.bpl"),
     ],
 )
 def test_mistakes_name_the_key(tmp_path, text, named):

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,6 +74,17 @@ def test_counts_and_rates_go_with_their_exposure(tmp_path):
     assert (row["packets_expected"], row["loss_pct"], row["jitter_p95_ms"]) == (1000, 3.0, 4.0)
     assert row["impaired_seconds_pct"] == 0.1
     assert row["signal"] is None
+
+
+def test_made_up_sound_and_mos_are_those_of_the_streams_where_they_were_measured(tmp_path):
+    store = Store(tmp_path)
+    heard = dataclasses.replace(stream(1000, 0, 4.0), concealed_s=1.0, played_s=19.0, mos_estimated=4.0)
+    other = dataclasses.replace(stream(1000, 0, 4.0), concealed_s=0.0, played_s=80.0, mos_estimated=3.0)
+    put(store, event("a", "2026-03-02T10:00:00.000Z", streams=3), streams=(heard, other, stream(1000, 0, 4.0)))
+    (row,) = trends.trend_rows(store)
+    assert (row["concealed_pct"], row["mos_estimated_p50"]) == (1.0, 3.5)
+    put(store, event("b", "2026-04-02T10:00:00.000Z", streams=1), streams=(stream(1000, 0, 4.0),))
+    assert trends.trend_rows(store)[1]["concealed_pct"] is None
 
 
 def test_not_measured_is_never_zero(tmp_path):

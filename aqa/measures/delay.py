@@ -11,11 +11,14 @@ from aqa.model import Doubles, Stream
 
 WINDOW_S = 2.0  # NetEq's history for relative arrival delay (decision_logic.cc, kPacketHistorySizeMs)
 MAX_MARKER_SHARE = 0.2
+MAX_BEND_S = 0.005  # between a half and the whole: the hull's own error is under 1 ms, queues that move are not
 MIN_SKEW_SPAN_S = 10.0  # over less, 1 ms of jitter alone reads as 100 ppm
 
 
 def media_s(stream: Stream) -> Doubles:
     """Media time of each packet in seconds, from an arbitrary zero per stretch; NaN where the clock is unknown."""
+    if len(stream.stretch_clock_hz) == 1 and len(stream.timestamp):  # nearly all: no look-up per packet
+        return np.asarray((stream.timestamp - stream.timestamp[0]) / (stream.clock_rate_hz or np.nan), np.float64)
     hz = np.array([np.nan if rate is None else float(rate) for rate in stream.stretch_clock_hz])
     starts = np.flatnonzero(np.diff(stream.stretch, prepend=-1))
     return np.asarray((stream.timestamp - stream.timestamp[starts][stream.stretch]) / hz[stream.stretch], np.float64)
@@ -93,6 +96,22 @@ def relative_delay_ms(stream: Stream) -> Doubles:
     return out
 
 
+def ipdv_ms(stream: Stream) -> Doubles:
+    """Magnitude of the difference in delay of packets with neighbouring sequence numbers (RFC 5481 4.1), in ms.
+
+    Shape (pairs,); pairs over a loss, a reset, duplicates, telephone events and unknown clocks have none.
+    """
+    delay_s = (stream.arrival_ns - stream.log_start_ns) * 1e-9 - media_s(stream)
+    kept = np.flatnonzero(~stream.duplicate & ~stream.auxiliary & np.isfinite(delay_s))
+    number = stream.sequence[kept]
+    if (number[1:] < number[:-1]).any():
+        order = np.argsort(number, kind="stable")
+        kept, number = kept[order], number[order]
+    stretch, delay_s = stream.stretch[kept], delay_s[kept]
+    next_to = (number[1:] - number[:-1] == 1) & (stretch[1:] == stretch[:-1])
+    return np.asarray(np.abs(delay_s[1:] - delay_s[:-1])[next_to] * 1e3, np.float64)
+
+
 def pauses_ms(stream: Stream) -> Doubles:
     """Time since the packet before, in ms; the first packet has 0. NaN where times of arrival are unknown."""
     if not stream.timed:
@@ -125,8 +144,26 @@ def skew_ppm(stream: Stream) -> float | None:
 
     The slope of the lower hull's edge under the middle of the points (Moon, Skelly, Towsley 1999): queueing only
     ever adds delay, so the least delayed packets show the clocks. None where the longest stretch with a clock
-    spans less than 10 s, and where times of arrival are unknown.
+    spans less than 10 s, where times of arrival are unknown, and where its halves say something else than the whole:
+    then the delay has changed its level (a new route, a queue that never emptied): no slope can tell that from clocks.
     """
+    points = _delay_points(stream)
+    if points is None:
+        return None
+    x, y = points
+    whole = _hull_slope(x, y)
+    middle = int(np.searchsorted(x, x[-1] / 2))
+    for half in (slice(None, middle), slice(middle, None)):
+        if whole is None or len(x[half]) < 2:
+            return None
+        part, span_s = _hull_slope(x[half], y[half]), float(x[half][-1] - x[half][0])
+        if part is not None and abs(part - whole) * span_s > MAX_BEND_S:
+            return None
+    return whole * 1e6 if whole is not None else None
+
+
+def _delay_points(stream: Stream) -> tuple[Doubles, Doubles] | None:
+    """Media time and delay of the longest stretch with a clock, ordered by media time, both from 0; seconds."""
     media = media_s(stream)
     good = np.isfinite(media) & ~stream.auxiliary & stream.timed
     if not good.any():
@@ -134,12 +171,21 @@ def skew_ppm(stream: Stream) -> float | None:
     longest = np.bincount(stream.stretch[good]).argmax()
     good &= stream.stretch == longest
     x, arrival = media[good], stream.arrival_ns[good]
-    order = np.argsort(x, kind="stable")
-    x, y = x[order], (arrival[order] - arrival[0]) * 1e-9
+    if (x[1:] < x[:-1]).any():
+        order = np.argsort(x, kind="stable")
+        x, arrival = x[order], arrival[order]
+    y = (arrival - arrival[0]) * 1e-9
     if x[-1] - x[0] < MIN_SKEW_SPAN_S:
         return None
-    x, y = x - x[0], y - x + x[0]  # the delay itself: slopes near zero keep their digits
+    x = x - x[0]
+    return x, np.asarray(y - x, np.float64)  # the delay itself: slopes near zero keep their digits
+
+
+def _hull_slope(x: Doubles, y: Doubles) -> float | None:
+    """Slope of the lower hull's edge under the mean of `x`."""
     hull = lower_hull(x, y)
-    edge = int(np.clip(np.searchsorted(x[hull], x.mean()), 1, len(hull) - 1))
+    edge = int(np.clip(np.searchsorted(x[hull], x.mean()), 1, len(hull) - 1)) if len(hull) > 1 else 0
+    if edge == 0:
+        return None
     rise, run = np.diff(y[hull])[edge - 1], np.diff(x[hull])[edge - 1]
-    return float(rise / run * 1e6) if run > 0 else None
+    return float(rise / run) if run > 0 else None

@@ -35,20 +35,34 @@ class LossRuns:
         return self.start_s + self.count * self.frame_s
 
 
-def loss_runs(stream: Stream) -> LossRuns:
-    """Missing sequence numbers between received ones, restarts left out."""
-    order = np.argsort(stream.sequence, kind="stable")
-    order = order[~stream.duplicate[order]]
-    group = np.cumsum(stream.stretch_reset)[stream.stretch]
+def loss_runs(stream: Stream, delay_ms: Doubles | None = None) -> LossRuns:
+    """Missing sequence numbers between received ones, restarts left out.
+
+    `delay_ms` is what `relative_delay_ms` gives of the stream, where that is known already.
+    """
+    order = np.flatnonzero(~stream.duplicate)
     number = stream.sequence[order]
-    missing = np.where(np.diff(group[order]) == 0, np.diff(number) - 1, 0)
+    if (number[1:] < number[:-1]).any():
+        order = order[np.argsort(number, kind="stable")]
+        number = stream.sequence[order]
+    missing = number[1:] - number[:-1] - 1
+    if len(stream.stretch_reset) > 1:
+        group = np.cumsum(stream.stretch_reset)[stream.stretch[order]]
+        missing[group[1:] != group[:-1]] = 0
     at = np.flatnonzero(missing > 0)
+    if not len(at):
+        none, never = np.empty(0, np.int64), np.empty(0)
+        return LossRuns(none, none, none, none, never, never, np.empty(0, np.bool_))
     before, after = order[at], order[at + 1]
-    start_s, frame_s, timed = _placed(stream, order, at, missing[at])
+    start_s, frame_s, timed = _placed(
+        stream, order, at, missing[at], relative_delay_ms(stream) if delay_ms is None else delay_ms
+    )
     return LossRuns(number[at] + 1, missing[at], before, after, start_s, frame_s, timed)
 
 
-def _placed(stream: Stream, order: Ints, at: Ints, missing: Ints) -> tuple[Doubles, Doubles, NDArray[np.bool_]]:
+def _placed(
+    stream: Stream, order: Ints, at: Ints, missing: Ints, delay_ms: Doubles
+) -> tuple[Doubles, Doubles, NDArray[np.bool_]]:
     """Where each run lies: start on the arrival clock, seconds of media per packet, and whether by RTP time.
 
     RTP time between the neighbours is shared out evenly, which is exact while the frame length holds. It is no
@@ -57,8 +71,9 @@ def _placed(stream: Stream, order: Ints, at: Ints, missing: Ints) -> tuple[Doubl
     before, after = order[at], order[at + 1]
     arrival_s = (stream.arrival_ns - stream.log_start_ns) * 1e-9
     media = media_s(stream)
-    steps = np.diff(media[order]) / np.maximum(np.diff(stream.sequence[order]), 1)
-    steps[np.diff(stream.stretch[order]) != 0] = np.nan
+    in_order, number, stretch = media[order], stream.sequence[order], stream.stretch[order]
+    steps = (in_order[1:] - in_order[:-1]) / np.maximum(number[1:] - number[:-1], 1)
+    steps[stretch[1:] != stretch[:-1]] = np.nan
     usual = np.concatenate(([np.nan], steps, [np.nan]))
     beside = np.fmax(usual[at], usual[at + 2])
     even = steps[at]
@@ -66,7 +81,7 @@ def _placed(stream: Stream, order: Ints, at: Ints, missing: Ints) -> tuple[Doubl
     typical = float(np.nanmedian(steps)) if np.isfinite(steps).any() else DEFAULT_FRAME_S
     frame = np.fmin(step, max(LONGEST_FRAME_S, typical))  # beside a pause of DTX a step is longer than its packet
     timed = np.isfinite(even) & (even > 0)
-    due = arrival_s - np.nan_to_num(relative_delay_ms(stream)) * 1e-3  # without the jitter of the neighbour
+    due = arrival_s - np.nan_to_num(delay_ms) * 1e-3  # without the jitter of the neighbour
     by_arrival = np.maximum(arrival_s[after] - arrival_s[before], 0.0) / (missing + 1)
     frame = np.where(timed, frame, np.minimum(by_arrival, DEFAULT_FRAME_S))
     lead = np.where(timed, step, frame)
@@ -127,3 +142,31 @@ def burst_ratio(runs: LossRuns, expected: int) -> float | None:
     if lost == 0:
         return None
     return max(1.0, lost / len(runs.count) * (1 - lost / expected))
+
+
+def histogram(runs: LossRuns) -> list[int]:
+    """Runs by length: 1 to 9 packets, and 10 or more (VoIPmonitor's sl1..sl10); shape (10,)."""
+    return np.bincount(np.minimum(runs.count, 10), minlength=11)[1:].tolist()  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Gilbert:
+    """Two states, one that loses nothing and one that loses all (E. N. Gilbert 1960, with h = 0)."""
+
+    p: float  # from good to bad
+    r: float | None  # from bad to good; None: nothing was lost
+
+
+def gilbert(runs: LossRuns, expected: int) -> Gilbert | None:
+    """The model of most likelihood: transitions counted (Hasslinger, Hohlfeld 2008, "simple Gilbert").
+
+    p: loss runs over received packets; r: loss runs over lost packets. A bad state that loses only some packets
+    (Gilbert-Elliott) can't be told from packets in one pass; RFC 3611's burst density stands for it. None with
+    less than two packets.
+    """
+    lost = int(runs.count.sum())
+    received = expected - lost
+    if received < 2:
+        return None
+    starts = len(runs.count)
+    return Gilbert(starts / (received - 1), starts / lost if lost else None)

@@ -88,6 +88,13 @@ def reordered(stream: Stream) -> Flags:
     return (stream.sequence < highest) & ~stream.duplicate
 
 
+def reorder_extents(stream: Stream) -> Ints:
+    """RFC 4737 4.2 extent of each reordered packet: arrivals since the first with a greater number; one each."""
+    at = np.flatnonzero(reordered(stream))
+    highest = np.maximum.accumulate(stream.sequence)
+    return np.asarray(at - np.searchsorted(highest, stream.sequence[at], side="right"), np.int64)
+
+
 def looks_like_rtp(packets: Arrivals) -> bool:
     """Whether packets with one SSRC behave as RTP: numbers go up by small steps, time moves with them.
 
