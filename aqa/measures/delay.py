@@ -145,7 +145,7 @@ def skew_ppm(stream: Stream) -> float | None:
     The slope of the lower hull's edge under the middle of the points (Moon, Skelly, Towsley 1999): queueing only
     ever adds delay, so the least delayed packets show the clocks. None where the longest stretch with a clock
     spans less than 10 s, where times of arrival are unknown, and where its halves say something else than the whole:
-    then the delay has changed its level (a new route, a queue that never emptied): no slope can tell that from clocks.
+    then the delay has changed its level (a new route, a queue that never emptied), which no slope tells from clocks.
     """
     points = _delay_points(stream)
     if points is None:
