@@ -5,14 +5,14 @@ Names of offsets as in `headers.py`. TURN's two ways of wrapping are taken off (
 
 from numba import int64
 
-from aqa.compiled import compiled
+from aqa.compiled import inlined
 from aqa.headers import CANDIDATE, CUT, DTLS, NOT_RTP, RTCP, SIP, STUN, Bytes, u16, u32
 
 _COOKIE = 0x2112A442  # RFC 8489 5
 _METHODS = (0x494E5649, 0x5349502F, 0x41434B20, 0x50524143, 0x55504441)  # "INVI" "SIP/" "ACK " "PRAC" "UPDA"
 
 
-@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64)")
+@inlined
 def _turn_data(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """Payload of a Send or Data indication: where its DATA attribute's value begins and its size; 0, 0 if none."""
     message = u16(data, at)
@@ -28,7 +28,7 @@ def _turn_data(data: Bytes, at: int, end: int) -> tuple[int, int]:
     return 0, 0
 
 
-@compiled("UniTuple(int64, 3)(uint8[::1], int64, int64, int64)")
+@inlined
 def classify(data: Bytes, at: int, end: int, stop: int) -> tuple[int, int, int]:
     """What the payload is (a code of `headers.REASONS`; CANDIDATE: perhaps RTP), and where it begins and ends."""
     for _ in range(2):  # a TURN wrapping at most
@@ -55,7 +55,7 @@ def classify(data: Bytes, at: int, end: int, stop: int) -> tuple[int, int, int]:
     return NOT_RTP, at, stop
 
 
-@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64, int64)")
+@inlined
 def rtp_payload(data: Bytes, at: int, end: int, stop: int) -> tuple[int, int]:
     """Bytes of RTP payload by RFC 3550 5.1 and 5.3.1 and where it begins, or minus the reason why it can't be RTP.
 
@@ -77,7 +77,7 @@ def rtp_payload(data: Bytes, at: int, end: int, stop: int) -> tuple[int, int]:
     return (left if left >= 0 else -NOT_RTP), at + size
 
 
-@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64)")
+@inlined
 def short_extensions(data, at, end):  # type: ignore[no-untyped-def]
     """The first two header extension elements with one byte of data (RFC 8285 4.2, 4.3): id << 8 | value; else 0.
 
@@ -110,7 +110,7 @@ def short_extensions(data, at, end):  # type: ignore[no-untyped-def]
     return found, other
 
 
-@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64, int64)")
+@inlined
 def redundancy(data, at, end, size):  # type: ignore[no-untyped-def]
     """Read as RED (RFC 2198 3): blocks of copies, and the payload type of the newest; 0, 0 if it can't be that."""
     copies, taken, last = int64(0), int64(0), min(end, at + size)

@@ -9,7 +9,7 @@ import numpy as np
 from numba import int64
 from numpy.typing import NDArray
 
-from aqa.compiled import compiled
+from aqa.compiled import inlined
 
 REASONS = (
     "candidate", "unknown link layer", "not IP", "neither UDP nor RTP over TCP", "later IP fragment",
@@ -29,19 +29,19 @@ _LONGEST = 65_535  # a UDP datagram
 Bytes = NDArray[np.uint8]
 
 
-@compiled("int64(uint8[::1], int64)")
+@inlined
 def u16(data: Bytes, at: int) -> int:
     """Two bytes, network order."""
     return int((int64(data[at]) << 8) | int64(data[at + 1]))
 
 
-@compiled("int64(uint8[::1], int64)")
+@inlined
 def u32(data: Bytes, at: int) -> int:
     """Four bytes, network order."""
     return int((u16(data, at) << 16) | u16(data, at + 2))
 
 
-@compiled("int64(uint8[::1], int64, boolean)")
+@inlined
 def u32_of(data: Bytes, at: int, big: bool) -> int:
     """Four bytes, big- or little-endian."""
     if big:
@@ -50,7 +50,7 @@ def u32_of(data: Bytes, at: int, big: bool) -> int:
     return int(low | (high << 16))
 
 
-@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64, int64)")
+@inlined
 def _link(data: Bytes, at: int, end: int, link: int) -> tuple[int, int]:
     """EtherType of what a link layer (tcpdump.org/linktypes) carries, and where that begins."""
     if link == 1:
@@ -71,7 +71,7 @@ def _link(data: Bytes, at: int, end: int, link: int) -> tuple[int, int]:
     return u16(data, kind), at + size
 
 
-@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64)")
+@inlined
 def _ppp(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """RFC 1661 2, RFC 1662 3.1: address and control may be left out, the protocol be one byte."""
     if at + 4 > end:
@@ -83,7 +83,7 @@ def _ppp(data: Bytes, at: int, end: int) -> tuple[int, int]:
     return (_IP if protocol in (0x21, 0x57) else -NOT_IP), at + (1 if short else 2)
 
 
-@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64)")
+@inlined
 def _mpls(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """RFC 3032 2.1: labels to the bottom of the stack; then IP, or Ethernet after a control word (RFC 4385 3)."""
     for _ in range(_DEPTH):
@@ -95,7 +95,7 @@ def _mpls(data: Bytes, at: int, end: int) -> tuple[int, int]:
     return -MALFORMED, at
 
 
-@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64, int64)")
+@inlined
 def _unwrap(data: Bytes, at: int, end: int, kind: int) -> tuple[int, int]:
     """What the layer of this EtherType carries, and where that begins."""
     if kind == _PPP:
@@ -117,7 +117,7 @@ def _unwrap(data: Bytes, at: int, end: int, kind: int) -> tuple[int, int]:
     return u16(data, type_at), at + size
 
 
-@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64)")
+@inlined
 def _gre(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """RFC 2784 2, RFC 2890 2, RFC 2637 4.1 (version 1), and ERSPAN's own headers inside."""
     if at + 4 > end:
@@ -134,7 +134,7 @@ def _gre(data: Bytes, at: int, end: int) -> tuple[int, int]:
     return (_IP if kind in (0x0800, 0x86DD) else kind), at + size
 
 
-@compiled("UniTuple(int64, 3)(uint8[::1], int64, int64, int64)")
+@inlined
 def _ipv4(data: Bytes, at: int, end: int, stop: int) -> tuple[int, int, int]:
     """RFC 791: protocol (or minus a reason), offset of what follows, and where the datagram ends on the wire."""
     if at + 20 > end:
@@ -153,7 +153,7 @@ def _ipv4(data: Bytes, at: int, end: int, stop: int) -> tuple[int, int, int]:
     return int64(data[at + 9]), at + header, min(stop, at + total)
 
 
-@compiled("UniTuple(int64, 3)(uint8[::1], int64, int64, int64)")
+@inlined
 def _ipv6(data: Bytes, at: int, end: int, stop: int) -> tuple[int, int, int]:
     """RFC 8200 4: as `_ipv4`, with the chain of extension headers walked."""
     if at + 40 > end:
@@ -183,7 +183,7 @@ def _ipv6(data: Bytes, at: int, end: int, stop: int) -> tuple[int, int, int]:
     return -MALFORMED, at, stop
 
 
-@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64)")
+@inlined
 def _in_udp(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """What a tunnel in UDP at `at` carries, and where: GTP-U (3GPP TS 29.281 5.1), VXLAN (RFC 7348 5); else 0."""
     if at + 16 > end:
@@ -197,7 +197,7 @@ def _in_udp(data: Bytes, at: int, end: int) -> tuple[int, int]:
     return 0, at
 
 
-@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64, int64)")
+@inlined
 def _carried(data: Bytes, at: int, end: int, protocol: int) -> tuple[int, int]:
     """What an IP protocol other than UDP and TCP carries, and where."""
     if protocol < 0:
@@ -211,7 +211,7 @@ def _carried(data: Bytes, at: int, end: int, protocol: int) -> tuple[int, int]:
     return -NOT_UDP, at
 
 
-@compiled("UniTuple(int64, 4)(uint8[::1], int64, int64, int64, int64)")
+@inlined
 def locate(data: Bytes, at: int, end: int, stop: int, link: int) -> tuple[int, int, int, int]:
     """The innermost UDP or TCP: protocol (or minus a reason), IP header, UDP or TCP header, end on the wire."""
     kind, at = _link(data, at, end, link)

@@ -4,7 +4,7 @@ import numpy as np
 from numba import int64, uint64
 from numpy.typing import NDArray
 
-from aqa.compiled import compiled
+from aqa.compiled import compiled, inlined
 from aqa.demux import classify, redundancy, rtp_payload, short_extensions
 from aqa.headers import (
     CANDIDATE,
@@ -49,7 +49,7 @@ ROOM = 512
 _NEVER = np.iinfo(np.int64).min
 
 
-@compiled("void(uint8[::1], int64, int64, uint64[::1])")
+@inlined
 def _fill_flow(data: Bytes, ip: int, ports: int, key: NDArray[np.uint64]) -> None:
     """Addresses and ports as five words; IPv4 addresses stand IPv4-mapped (RFC 4291 2.5.5.2)."""
     if data[ip] >> 4 == 4:
@@ -63,7 +63,7 @@ def _fill_flow(data: Bytes, ip: int, ports: int, key: NDArray[np.uint64]) -> Non
     key[4] = uint64(u32(data, ports)) << uint64(32)
 
 
-@compiled("uint64(uint64[::1])")
+@inlined
 def _mixed(key):  # type: ignore[no-untyped-def]
     """A hash of five words (multiplication by an odd constant, folded before and after)."""
     mixed = uint64(0)
@@ -74,7 +74,7 @@ def _mixed(key):  # type: ignore[no-untyped-def]
     return mixed
 
 
-@compiled("int64(uint64[::1], uint64[:, ::1], int32[::1], int64)")
+@inlined
 def _intern(key, keys, slots, count):  # type: ignore[no-untyped-def]
     """Index of `key` in `keys`: `count` when it was added now, -1 when there is no room."""
     slot = int64(_mixed(key) & uint64(len(slots) - 1))
@@ -94,7 +94,7 @@ def _intern(key, keys, slots, count):  # type: ignore[no-untyped-def]
     return int64(count)
 
 
-@compiled("UniTuple(int64, 2)(uint8[::1], int64, int64)")
+@inlined
 def _framing(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """Bytes before a packet in a TCP stream, and its size: RFC 4571 2, RFC 7826 14 ($), RFC 8656 12.5; or -1."""
     if at + 4 > end:
@@ -107,7 +107,7 @@ def _framing(data: Bytes, at: int, end: int) -> tuple[int, int]:
     return (2 if size >= 8 else -1), size
 
 
-@compiled("int64(uint8[::1], int64, int64, int64, uint64[::1], uint64[:, ::1], int64[:, ::1])")
+@inlined
 def _segment(data, tcp, end, stop, key, flows, parts):  # type: ignore[no-untyped-def]
     """Where packets begin and end in a TCP segment, and how many; one that began in an earlier one is passed over."""
     begin = tcp + 4 * (int64(data[tcp + 12]) >> 4)
@@ -133,7 +133,7 @@ def _segment(data, tcp, end, stop, key, flows, parts):  # type: ignore[no-untype
     return found
 
 
-@compiled("int64(uint8[::1], int64, int64, int64, int64, uint64[::1], uint64[:, ::1], int64[:, ::1])")
+@inlined
 def _parts(data, at, end, stop, link, key, flows, parts):  # type: ignore[no-untyped-def]
     """Packets of media in one frame: their number, places and (in `key`) flow; or minus a reason."""
     if link >= BARE:

@@ -259,7 +259,9 @@ def of_corpus(corpus: Path, name: str, folder: str = "BelledonneCommunications+m
 def test_every_hundredth_packet_is_29_holes_of_20_ms(corpus: Path, buffer: Buffer) -> None:
     stream = of_corpus(corpus, "16_bit_48khz_60_fec_dropped.pcapng", "asterisk+testsuite")
     repaired = heard(stream, buffer)  # the sender put a copy of each packet into the next (Opus in-band FEC)
-    assert (repaired.recovered, repaired.concealed_s) == (29, 0.0)
+    assert repaired.recovered == 29
+    # "neteq-2019" has got shorter than a frame by then: it makes up 10 ms before the next packet is there
+    assert repaired.concealed_s == pytest.approx(0.29 if buffer.preset == "neteq-2019" else 0.0)
     one = heard(dataclasses.replace(stream, copies=np.zeros_like(stream.copies)), buffer)
     assert len(one.start_s) == 29
     assert one.lengths_s == pytest.approx([0.02] * 29, abs=1e-6)

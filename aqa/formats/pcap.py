@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aqa.chunks import CHUNK_BYTES, Piece, cut, pieces
-from aqa.compiled import compiled
+from aqa.compiled import compiled, inlined
 from aqa.frames import Records
 from aqa.headers import u32_of
 
@@ -45,7 +46,7 @@ def _walk_kernel(data, at, big, tick_ns, header, out):  # type: ignore[no-untype
     return n, at, 0
 
 
-@compiled("int64(uint8[::1], int64, boolean, int64, int64, int64)")
+@inlined
 def _plausible(data, at, big, tick_ns, header, near_ns):  # type: ignore[no-untyped-def]
     """Bytes to the next record if a record of about this time may begin here; 0 if none can, -1 if cut off."""
     if at + header > len(data):
@@ -96,8 +97,11 @@ class _File:
     @classmethod
     def of(cls, data: NDArray[np.uint8]) -> "_File":
         big = int.from_bytes(bytes(data[:4]), "big") in _MAGIC
-        tick_ns, header = _MAGIC[u32_of(data, 0, big)]
-        link = u32_of(data, 20, big) & 0xFFFF  # the upper half says whether frames end in a checksum
+        order: Literal["big", "little"] = "big" if big else "little"
+        tick_ns, header = _MAGIC[int.from_bytes(bytes(data[:4]), order)]
+        link = (
+            int.from_bytes(bytes(data[20:24]), order) & 0xFFFF
+        )  # the upper half says whether frames end in a checksum
         return cls(link, big, tick_ns, header)
 
     def records(self, piece: Piece) -> Iterator[Records]:

@@ -9,7 +9,7 @@ from numba import int64
 from numpy.typing import NDArray
 
 from aqa.chunks import CHUNK_BYTES, Piece, cut, pieces
-from aqa.compiled import compiled
+from aqa.compiled import compiled, inlined
 from aqa.frames import NEVER, Records
 from aqa.headers import u32_of
 
@@ -27,7 +27,7 @@ def sniff(head: bytes) -> bool:
     return head[:4] == b"\x0a\x0d\x0d\x0a" and head[8:12] in (b"\x1a\x2b\x3c\x4d", b"\x4d\x3c\x2b\x1a")
 
 
-@compiled("int64(int64, int64, int64)")
+@inlined
 def _nanoseconds(units, resolution, offset_s):  # type: ignore[no-untyped-def]
     """Time by if_tsresol (a power of ten, or of two with the upper bit set) and if_tsoffset (section 4.2)."""
     power = resolution & 127
@@ -61,7 +61,7 @@ def _nanoseconds(units, resolution, offset_s):  # type: ignore[no-untyped-def]
     return seconds * 1_000_000_000 + part
 
 
-@compiled("boolean(uint8[::1], int64, int64, boolean, int64[:, ::1], int64[:])")
+@inlined
 def _packet(data, at, size, big, interfaces, out):  # type: ignore[no-untyped-def]
     """An enhanced (section 4.3) or old packet block; False if its interface or length can't be true."""
     interface = u32_of(data, at + 8, big)
@@ -146,20 +146,21 @@ class _Section:
         """An interface (section 4.2): link type, snap length, then options."""
         resolution, offset_s, at = 6, 0, 16
         while at + 4 <= len(block) - 4:
-            code, size = self._number(block[at : at + 2]), self._number(block[at + 2 : at + 4])
+            code, size = self.number(block[at : at + 2]), self.number(block[at + 2 : at + 4])
             value = block[at + 4 : at + 4 + size]
             if code == _TSRESOL and size == 1:
                 resolution = value[0]
             elif code == _TSOFFSET and size == 8:
-                offset_s = self._number(value, signed=True)
+                offset_s = self.number(value, signed=True)
             at += 4 + (size + 3) // 4 * 4
             if code == 0:
                 break
         offset_s = max(-_FAR_S, min(_FAR_S, offset_s))
-        self.interfaces.append((self._number(block[8:10]), resolution, offset_s, self._number(block[12:16])))
+        self.interfaces.append((self.number(block[8:10]), resolution, offset_s, self.number(block[12:16])))
 
-    def _number(self, raw: bytes, *, signed: bool = False) -> int:
-        return int.from_bytes(raw, "big" if self.big else "little", signed=signed)
+    def number(self, raw: bytes | NDArray[np.uint8], *, signed: bool = False) -> int:
+        """A number in the section's byte order."""
+        return int.from_bytes(bytes(raw), "big" if self.big else "little", signed=signed)
 
 
 @dataclass
@@ -210,18 +211,18 @@ class _File:
     def _declare(self, piece: Piece) -> int:
         """Take the section or interface block at `piece.used`: _DECLARATION if it was whole and true."""
         data, at, section = piece.data, piece.used, self.section
-        begins = u32_of(data, at, section.big) == _SECTION
+        begins = bytes(data[at : at + 4]) == b"\x0a\x0d\x0d\x0a"
         if begins:
             magic = bytes(data[at + 8 : at + 12])
             section = _Section(int.from_bytes(magic, "big") == _MAGIC)
             if not section.big and int.from_bytes(magic, "little") != _MAGIC:
                 return _LIE
-        size = u32_of(data, at + 4, section.big)
+        size = section.number(data[at + 4 : at + 8])
         if size < 20 or size % 4 or size > MAX_BLOCK:
             return _LIE
         if at + size > len(data):
             return _MORE
-        if u32_of(data, at + size - 4, section.big) != size:
+        if section.number(data[at + size - 4 : at + size]) != size:
             return _LIE
         if not begins and len(section.interfaces) < MAX_INTERFACES:
             section.declare(bytes(data[at : at + size]))

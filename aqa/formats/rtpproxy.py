@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numba import int64, njit
+from numba import int64
 from numpy.typing import NDArray
 
 from aqa.chunks import CHUNK_BYTES, cut, pieces
+from aqa.compiled import compiled, inlined
 from aqa.frames import BARE, Records
 from aqa.headers import u16
 from aqa.model import InputError
@@ -25,14 +26,14 @@ _EARLIEST_S, _LATEST_S = 631_152_000.0, 4_102_444_800.0  # 1990 to 2100: RTP is 
 _STEP_S = 86_400.0  # records a day apart are no records
 
 
-@njit("int64(uint8[::1], int64, boolean)", cache=True)
+@inlined
 def _u16(data, at, big):  # type: ignore[no-untyped-def]
     if big:
         return u16(data, at)
     return int(int64(data[at]) | (int64(data[at + 1]) << 8))
 
 
-@njit("int64(uint8[::1], int64, boolean)", cache=True)
+@inlined
 def _family(data: NDArray[np.uint8], at: int, big: bool) -> int:
     """Address family: 4 or 6 for IPv4 (2) and IPv6 (10 on Linux, 28 on FreeBSD, 30 on macOS); 0 for no such."""
     value = _u16(data, at, big)
@@ -41,15 +42,20 @@ def _family(data: NDArray[np.uint8], at: int, big: bool) -> int:
     return 6 if value in (10, 28, 30) else 0
 
 
-@njit("float64(uint8[::1], int64, boolean)", cache=True)
-def _seconds(data: NDArray[np.uint8], at: int, big: bool) -> float:
-    raw = np.empty(8, np.uint8)
+@inlined
+def _seconds(data, at, big):  # type: ignore[no-untyped-def]
+    """A double, put together from its bits (IEEE 754 3.4); 0 for a denormal, NaN for none."""
+    bits = int64(0)
     for i in range(8):
-        raw[i] = data[at + (7 - i if big else i)]
-    return float(raw.view(np.float64)[0])
+        bits = (bits << 8) | int64(data[at + (i if big else 7 - i)])
+    power = (bits >> 52) & 2047
+    if power in (0, 2047):
+        return 0.0 if power == 0 else np.nan
+    value = float((bits & ((1 << 52) - 1)) | (1 << 52)) * 2.0 ** (power - 1075)
+    return -value if bits < 0 else value
 
 
-@njit("float64(uint8[::1], int64, boolean, float64)", cache=True)
+@inlined
 def _plausible(data: NDArray[np.uint8], at: int, big: bool, before_s: float) -> float:
     """Arrival of the record at `at` in seconds; NaN where it can't be one."""
     size = _u16(data, at + 28, big)
@@ -58,7 +64,7 @@ def _plausible(data: NDArray[np.uint8], at: int, big: bool, before_s: float) -> 
     return time_s if fine and (before_s == 0 or abs(time_s - before_s) <= _STEP_S) else np.nan
 
 
-@njit("UniTuple(int64, 3)(uint8[::1], boolean, int64[:, ::1])", cache=True)
+@compiled("UniTuple(int64, 3)(uint8[::1], boolean, int64[:, ::1])")
 def _walk_kernel(data, big, out):  # type: ignore[no-untyped-def]
     """Packets that lie whole in `data`: how many, where the next begins, and whether that one is a lie.
 

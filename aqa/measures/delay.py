@@ -4,9 +4,9 @@ All of it needs the RTP clock rate. Where a stretch's rate is unknown the values
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from aqa.compiled import compiled
 from aqa.model import Doubles, Stream
 
 WINDOW_S = 2.0  # NetEq's history for relative arrival delay (decision_logic.cc, kPacketHistorySizeMs)
@@ -24,7 +24,7 @@ def media_s(stream: Stream) -> Doubles:
     return np.asarray((stream.timestamp - stream.timestamp[starts][stream.stretch]) / hz[stream.stretch], np.float64)
 
 
-@njit("void(int64[::1], float64[::1], int32[::1], boolean[::1], boolean[::1], float64[::1])", cache=True)
+@compiled("void(int64[::1], float64[::1], int32[::1], boolean[::1], boolean[::1], float64[::1])")
 def _jitter_kernel(  # type: ignore[no-untyped-def]
     arrival_ns, media, stretch, judged, passed_over, out
 ):
@@ -60,7 +60,7 @@ def jitter_ms(stream: Stream, *, talkspurts: bool = True) -> Doubles:
     return out
 
 
-@njit("void(float64[::1], float64[::1], int32[::1], float64, float64[::1], int64[::1])", cache=True)
+@compiled("void(float64[::1], float64[::1], int32[::1], float64, float64[::1], int64[::1])")
 def _delay_kernel(  # type: ignore[no-untyped-def]
     arrival_s, media, stretch, window_s, out, queue
 ):
@@ -119,7 +119,7 @@ def pauses_ms(stream: Stream) -> Doubles:
     return np.asarray(np.diff(stream.arrival_ns, prepend=stream.arrival_ns[:1]) * 1e-6, np.float64)
 
 
-@njit("int64(float64[::1], float64[::1], int64[::1])", cache=True)
+@compiled("int64(float64[::1], float64[::1], int64[::1])")
 def _hull_kernel(x, y, hull):  # type: ignore[no-untyped-def]
     """Lower convex hull (Andrew's monotone chain) of points ordered by x: indices into `hull`, their number."""
     n = 0

@@ -12,9 +12,9 @@ fixed buffer that has run dry fills anew (Asterisk's jbresyncthreshold: 1000 ms)
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from aqa.compiled import compiled, inlined
 from aqa.measures.slots import Slots
 from aqa.model import Ints
 
@@ -39,7 +39,7 @@ class Run:
     totals: Ints  # shape (TOTALS,)
 
 
-@njit("void(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])", cache=True)
+@compiled("void(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])")
 def _floor_kernel(arrival: Ints, media: Ints, bounds: Ints, value: Ints, at: Ints, clock: Ints, floor: Ints) -> None:
     """The delay's floor of each slot, by two queues of rising values: each slot enters and leaves once."""
     for g in range(len(bounds) - 1):
@@ -70,7 +70,7 @@ def _floor_kernel(arrival: Ints, media: Ints, bounds: Ints, value: Ints, at: Int
                 floor[k] = max(floor[k], value[first])
 
 
-@njit("int64(int64, int64, int64[::1], int64[::1], uint8[::1], int64)", cache=True)
+@inlined
 def copy_arrival(wanted: int, start: int, sequence: Ints, arrival: Ints, copies: NDArray[np.uint8], end: int) -> int:
     """When the first copy of packet `wanted` came in a slot from `start` on; NEVER if none did."""
     out = NEVER
@@ -83,10 +83,9 @@ def copy_arrival(wanted: int, start: int, sequence: Ints, arrival: Ints, copies:
     return out
 
 
-@njit(
+@compiled(
     "int64(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], uint8[::1], int64[::1], int64[::1],"
-    " boolean, int64[:,::1])",
-    cache=True,
+    " boolean, int64[:,::1])"
 )
 def _pieces_kernel(  # type: ignore[no-untyped-def]
     arrival, media, frame, lost, sequence, copies, bounds, floor, any_copies, out
@@ -149,7 +148,7 @@ def pieces(slots: Slots) -> Ints:
     return out[:n]
 
 
-@njit("void(int64[:,::1], int64[::1], int64[:,::1])", cache=True)
+@compiled("void(int64[:,::1], int64[::1], int64[:,::1])")
 def _sweep_kernel(found: NDArray[np.int64], delays: Ints, out: NDArray[np.int64]) -> None:
     """Late packets, dropouts and concealed ns per delay: what changes at each, added up at the end."""
     size, last = len(delays), 0
@@ -187,9 +186,7 @@ def sweep_of(found: Ints, delays_ns: Ints) -> Ints:
     return out[: len(delays_ns)]
 
 
-@njit(
-    "int64(int64[:,::1], int64, int64[::1], int64[::1], uint8[::1], int64[::1], int64[:,::1], int64[::1])", cache=True
-)
+@compiled("int64(int64[:,::1], int64, int64[::1], int64[::1], uint8[::1], int64[::1], int64[:,::1], int64[::1])")
 def _fixed_kernel(  # type: ignore[no-untyped-def]
     found, delay, arrival, by_arrival, late, heard, holes, totals
 ):

@@ -11,9 +11,9 @@ when a packet comes out of order and every 500 ms, not at each packet.
 """
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from aqa.compiled import compiled, inlined
 from aqa.measures.fixed import (
     HOLE_COLUMNS,
     LATE,
@@ -70,7 +70,7 @@ last packet; next and newest arrival; packets held; least offset; last stretch; 
 noise; holes so far; end of the stretch."""
 
 
-@njit("void(int64[::1], int64, int64[::1], int64[::1], uint8[::1])", cache=True)
+@inlined
 def _flush(s: Ints, k: int, arrival: Ints, media: Ints, flags: NDArray[np.uint8]) -> None:
     """Packet `k` is one too many: all others are thrown away (packet_buffer.cc)."""
     for j in range(s[_SLOT], s[_NEWEST] + 1):
@@ -79,7 +79,7 @@ def _flush(s: Ints, k: int, arrival: Ints, media: Ints, flags: NDArray[np.uint8]
     s[_SLOT], s[_LEFT], s[_UNTIL], s[_HELD] = k, 0, media[k], 1
 
 
-@njit("int64(int64[::1], int64[::1])", cache=True)
+@inlined
 def _available(s: Ints, arrival: Ints) -> int:
     """The first slot from the next one on whose packet is there; -1 if none is."""
     for j in range(s[_SLOT], s[_NEWEST] + 1):
@@ -88,7 +88,7 @@ def _available(s: Ints, arrival: Ints) -> int:
     return -1
 
 
-@njit("void(int64[::1], int64, int64, int64[:,::1])", cache=True)
+@inlined
 def _conceal(s: Ints, length: int, kind: int, holes: NDArray[np.int64]) -> None:
     if s[_HOLES] == 0 or holes[s[_HOLES] - 1, 1] != s[_NOW]:
         holes[s[_HOLES], :] = 0
@@ -101,7 +101,7 @@ def _conceal(s: Ints, length: int, kind: int, holes: NDArray[np.int64]) -> None:
     holes[at, 2 + kind] += length
 
 
-@njit("int64(int64[::1], int64, int64[::1], int64[::1])", cache=True)
+@inlined
 def _why(s: Ints, unit: int, arrival: Ints, by_arrival: Ints) -> int:
     """Why sound is made up now: the packet due never came, or comes too late, or nothing comes for 500 ms."""
     if s[_COVERED] < s[_LEFT] * unit:
@@ -111,10 +111,7 @@ def _why(s: Ints, unit: int, arrival: Ints, by_arrival: Ints) -> int:
     return NOTHING if pause > STALL_NS else LATE
 
 
-@njit(
-    "void(int64[::1], int64, int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], uint8[::1], int64[:,::1])",
-    cache=True,
-)
+@inlined
 def _missing(  # type: ignore[no-untyped-def]
     s, first, arrival, media, frame, sequence, by_arrival, flags, holes
 ):
@@ -136,14 +133,15 @@ def _missing(  # type: ignore[no-untyped-def]
         return
     leap = min(media[found] - s[_UNTIL], (sequence[found] - sequence[k] + s[_LEFT]) * unit)
     if s[_COVERED] >= min(leap, MAX_WAIT_NS) or leap >= REINIT_NS:
-        flags[k:found] = np.maximum(flags[k:found], WAITED_FOR)
+        for given_up in range(k, found):
+            flags[given_up] = max(flags[given_up], WAITED_FOR)
         s[_SLOT], s[_LEFT] = found, 0
         s[_UNTIL] = s[_UNTIL] + leap if media[found] - s[_UNTIL] > leap else media[found]
         return
     _conceal(s, min(TICK_NS, leap - s[_COVERED]), _why(s, unit, arrival, by_arrival), holes)
 
 
-@njit("void(int64[::1], float64, int64, int64)", cache=True)
+@inlined
 def _filter_level(s: Ints, target_ms: float, span: int, length: int) -> None:
     """Buffer level, smoothed once per 10 ms (buffer_level_filter.cc); the factor goes with the target."""
     factor = 251.0 if target_ms <= 20 else 252.0 if target_ms <= 60 else 253.0 if target_ms <= 140 else 254.0
@@ -151,7 +149,7 @@ def _filter_level(s: Ints, target_ms: float, span: int, length: int) -> None:
     s[_LEVEL] = np.int64(share * s[_LEVEL] + (1.0 - share) * span)
 
 
-@njit("int64(float64, float64, float64, boolean, int64)", cache=True)
+@inlined
 def _change(level: float, low: float, high: float, allowed: bool, span: int) -> int:
     """How much longer than its media a packet is played, in ns (decision_logic.cc: ExpectedPacketAvailable)."""
     if level >= 4.0 * high and span >= STRETCH_FROM_NS:
@@ -161,7 +159,7 @@ def _change(level: float, low: float, high: float, allowed: bool, span: int) -> 
     return ASSUMED_PITCH_NS if allowed and level < low else 0
 
 
-@njit("void(int64[::1], float64[::1], int64[::1])", cache=True)
+@inlined
 def _pause(s: Ints, state: Doubles, media: Ints) -> None:
     """Comfort noise for a pause of DTX; after it the delay is brought to the target (FuturePacketAvailable, CNG)."""
     k = s[_SLOT]
@@ -172,7 +170,7 @@ def _pause(s: Ints, state: Doubles, media: Ints) -> None:
     s[_UNTIL], s[_NOISE], s[_COVERED] = media[k], 1, 0
 
 
-@njit("boolean(int64[::1], float64[::1], int64[::1], int64[::1])", cache=True)
+@inlined
 def _postponed(s: Ints, state: Doubles, media: Ints, frame: Ints) -> bool:
     """After long made-up sound, wait until half of the target is there (decision_logic.cc: PostponeDecode)."""
     if s[_NEXT] >= s[_END]:
@@ -181,7 +179,7 @@ def _postponed(s: Ints, state: Doubles, media: Ints, frame: Ints) -> bool:
     return bool(span < max(state[TARGET], state[R_TARGET]) * MS / 2)
 
 
-@njit("void(int64[::1], int64, int64[::1], int64[::1], uint8[::1], int64[::1])", cache=True)
+@inlined
 def _recover(s: Ints, first: int, frame: Ints, lost: Ints, flags: NDArray[np.uint8], totals: Ints) -> None:
     """A copy of the packet due is there: it is played instead."""
     k = s[_SLOT]
@@ -199,10 +197,10 @@ def _recover(s: Ints, first: int, frame: Ints, lost: Ints, flags: NDArray[np.uin
     s[_LEFT] = lost[k + 1] if k + 1 < s[_END] else 0
 
 
-@njit(
+@compiled(
     "int64(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], uint8[::1], int64[::1],"
     " float64[::1], int64, uint8[::1], int64[::1], int64[::1], int64[:,::1], int64[::1])",
-    cache=True,
+    arrays=True,
 )
 def _neteq_kernel(  # type: ignore[no-untyped-def]
     bounds,

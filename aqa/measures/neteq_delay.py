@@ -7,8 +7,8 @@ forgetting starts in the preset of 2019, and that it takes reordered packets too
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from aqa.compiled import inlined
 from aqa.model import Doubles
 
 MS = 1_000_000
@@ -37,7 +37,7 @@ PRESETS = {
 TARGET, ADDS, FORGET, MOST, SINCE, R_ADDS, R_DECAY, R_TARGET, R_SEEN, STATE = range(10)
 
 
-@njit("float64(float64, float64, float64, float64)", cache=True)
+@inlined
 def _forgetting(adds: float, base: float, weight: float, now: float) -> float:
     """Forget factor of add number `adds`, from 1: it grows to `base` in the first seconds (histogram.cc)."""
     if weight > 0.0:
@@ -45,7 +45,7 @@ def _forgetting(adds: float, base: float, weight: float, now: float) -> float:
     return now + (base - now) / 4.0 if adds > 1.0 else 0.0
 
 
-@njit("float64(float64[::1], float64)", cache=True)
+@inlined
 def _underrun_ms(histogram: Doubles, quantile: float) -> float:
     left, bucket = 1.0 - histogram[0], 0
     while left > 1.0 - quantile + 1e-9 and bucket < BUCKETS - 1:
@@ -54,7 +54,7 @@ def _underrun_ms(histogram: Doubles, quantile: float) -> float:
     return (1.0 + bucket) * BUCKET_MS
 
 
-@njit("float64(float64[::1], float64)", cache=True)
+@inlined
 def _reorder_ms(tail: Doubles, base_ms: float) -> float:
     """The delay with the least cost: delay beyond `base_ms`, and what is lost when not waiting any longer."""
     left = 0.0
@@ -71,7 +71,7 @@ def _reorder_ms(tail: Doubles, base_ms: float) -> float:
     return (1.0 + best) * BUCKET_MS
 
 
-@njit("void(float64[::1], float64[::1], float64[::1], float64)", cache=True)
+@inlined
 def underrun(state: Doubles, histogram: Doubles, preset: Doubles, delay_ms: float) -> None:
     """A relative delay enters the histogram, and the target is weighed anew (underrun_optimizer.cc)."""
     if delay_ms >= BUCKETS * BUCKET_MS:
@@ -84,7 +84,7 @@ def underrun(state: Doubles, histogram: Doubles, preset: Doubles, delay_ms: floa
     state[TARGET] = _underrun_ms(histogram, preset[0])
 
 
-@njit("void(float64[::1], float64[::1], float64[::1], float64, boolean, boolean)", cache=True)
+@inlined
 def reorder_cost(
     state: Doubles, tail: Doubles, preset: Doubles, delay_ms: float, reordered: bool, weighed: bool
 ) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from numba import int32, int64
 from numpy.typing import NDArray
 
-from aqa.compiled import compiled
+from aqa.compiled import compiled, inlined
 from aqa.measures.clock import FASTEST_HZ
 from aqa.model import Flags, Ints
 
@@ -14,13 +14,13 @@ MAX_TIME_JUMP_S = 10.0  # libwebrtc's alert: capture time that jumps this far be
 MAX_TIME_BACK_S = 1.0  # in-order packets may step back in time a little (B frames), not this far
 
 
-@compiled("int64(int64, int64)")
+@inlined
 def _step(new: int, old: int) -> int:
     """Signed distance of two 16-bit sequence numbers."""
     return ((new - old + 32768) & 65535) - 32768
 
 
-@compiled("boolean(uint16[::1], int64)")
+@inlined
 def _confirmed(sequence: NDArray[np.uint16], i: int) -> bool:
     """Whether a jump to `sequence[i]` is a restart: two of the next four packets (or all) go on from it."""
     following = min(4, len(sequence) - 1 - i)

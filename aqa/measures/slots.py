@@ -7,9 +7,9 @@ how many packets are missing before it. Duplicates and telephone events have non
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from aqa.compiled import compiled
 from aqa.measures.loss import DEFAULT_FRAME_S, LONGEST_FRAME_S
 from aqa.model import Flags, Ints, Stream
 
@@ -36,7 +36,7 @@ class Slots:
         return len(self.packet)
 
 
-@njit("int64(int64[::1], int32[::1], boolean[::1], int64[::1])", cache=True)
+@compiled("int64(int64[::1], int32[::1], boolean[::1], int64[::1])")
 def _order_kernel(sequence: Ints, stretch: NDArray[np.int32], duplicate: Flags, order: Ints) -> int:
     """Insertion sort by stretch and sequence: a packet lies at most 100 places off (RFC 3550 A.1 MAX_MISORDER)."""
     n = 0
@@ -52,10 +52,9 @@ def _order_kernel(sequence: Ints, stretch: NDArray[np.int32], duplicate: Flags, 
     return n
 
 
-@njit(
+@compiled(
     "int64(int64[::1], int64[::1], int64[::1], int64[::1], int32[::1], boolean[::1], float64[::1],"
-    " int64[::1], int64[::1], int64[::1])",
-    cache=True,
+    " int64[::1], int64[::1], int64[::1])"
 )
 def _media_kernel(  # type: ignore[no-untyped-def]
     order, sequence, timestamp, first_tick, stretch, auxiliary, tick_ns, packet, media, lost
@@ -80,7 +79,7 @@ def _media_kernel(  # type: ignore[no-untyped-def]
     return n
 
 
-@njit("void(int64[::1], int64[::1], int64[::1], int64, int64[::1])", cache=True)
+@compiled("void(int64[::1], int64[::1], int64[::1], int64, int64[::1])")
 def _frame_kernel(media: Ints, lost: Ints, bounds: Ints, limit: int, frame: Ints) -> None:
     """Media in each packet: the step to the next; the usual one before a pause, and shared out over losses.
 
@@ -101,7 +100,7 @@ def _frame_kernel(media: Ints, lost: Ints, bounds: Ints, limit: int, frame: Ints
             usual = step if step > 0 else usual
 
 
-@njit("int64(int64[::1], int64[::1], int64)", cache=True)
+@compiled("int64(int64[::1], int64[::1], int64)")
 def _long_steps(media: Ints, lost: Ints, limit: int) -> int:
     """Steps between neighbours longer than `limit`, less those that are not: above 0, frames are that long."""
     more = 0
@@ -139,7 +138,7 @@ def slots_of(stream: Stream) -> Slots | None:
     )  # fmt: skip
 
 
-@njit("void(int64[::1], int64[::1])", cache=True)
+@compiled("void(int64[::1], int64[::1])")
 def _arrival_kernel(packet: Ints, out: Ints) -> None:
     """Insertion sort of slots by packet, which is the order of the log."""
     for k in range(len(packet)):
