@@ -16,17 +16,20 @@ def changes(played: Played, base_s: float) -> list[dict[str, Any]]:
     """Changes of one stream in time order: at_s (seconds, `base_s` at log_start_ns), what, from, to."""
     stream = played.stream
     series: list[tuple[str, NDArray[np.int64], NDArray[Any]]]
+    series = []
     media = np.flatnonzero(~stream.auxiliary & ~stream.duplicate)
-    series = [("payload type", media, stream.payload_types[media])]
+    if stream.payload_types.max() != stream.payload_types.min():
+        series.append(("payload type", media, stream.payload_types[media]))
     if len(stream.stretch_clock_hz) > 1:
         hz = np.array([rate or 0 for rate in stream.stretch_clock_hz])[stream.stretch[media]]
         series.append(("clock_rate_hz", media, hz))
     if played.playout is not None:
         slots = played.playout.slots
-        frames = (slots.frame_ns + 50_000) // 100_000
-        steady = np.zeros(len(frames), np.bool_)  # a frame before a pause or loss is not told: three alike are
-        steady[2:] = (frames[2:] == frames[1:-1]) & (frames[1:-1] == frames[:-2])
-        series.append(("frame_ms", slots.packet[steady], frames[steady]))
+        if slots.frame_ns.max() - slots.frame_ns.min() > 50_000:
+            frames = (slots.frame_ns + 50_000) // 100_000
+            steady = np.zeros(len(frames), np.bool_)  # a frame before a pause or loss is not told: three alike are
+            steady[2:] = (frames[2:] == frames[1:-1]) & (frames[1:-1] == frames[:-2])
+            series.append(("frame_ms", slots.packet[steady], frames[steady]))
         series.append(_rates(stream, slots))
     arrival_s = (stream.arrival_ns - stream.log_start_ns) * 1e-9 + base_s
     found: list[dict[str, Any]] = [
@@ -57,7 +60,7 @@ def _rates(stream: Stream, slots: Slots) -> tuple[str, NDArray[np.int64], NDArra
 
     The largest, as a variable rate falls in pauses of speech without the encoder having been set anew.
     """
-    block = np.floor_divide(slots.arrival_ns, int(_RATE_S * 1e9))
+    block = (slots.arrival_ns * (1e-9 / _RATE_S)).astype(np.int64)
     starts = np.flatnonzero(np.diff(block, prepend=-1))
     kbps = stream.payload_bytes[slots.packet] * 8e6 / np.maximum(slots.frame_ns, 1)
     kbps[slots.frame_ns == 0] = 0.0

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from aqa.emodel import Estimate, Row, estimate, row_for
+from aqa.measures.bins import spread
 from aqa.measures.loss import LossRuns, burst_ratio
 from aqa.measures.slots import Slots
 from aqa.model import Stream
@@ -108,15 +109,9 @@ def _worst(found: Playout, whole: Estimate, base_s: float) -> dict[str, float]:
     low, high = int(at.min()), int(at.max())
     played = np.bincount(at - low, weights=found.slots.frame_ns[known] * 1e-9, minlength=high - low + 1)
     packets = np.bincount(at - low, minlength=high - low + 1)
-    edges = (low + np.arange(high - low + 2)) * INTERVAL_S
-    made_up = np.zeros(len(played))
-    for start, end in zip(found.start_s.tolist(), found.end_s.tolist(), strict=True):
-        first = min(max(int(start // INTERVAL_S) - low, 0), high - low)
-        last = min(max(int(end // INTERVAL_S) - low, 0), high - low)
-        for i in range(first, last + 1):
-            made_up[i] += max(min(end, edges[i + 1]) - max(start, edges[i]), 0.0)
+    made_up = spread(found.start_s, found.end_s, INTERVAL_S, low, len(played))
     share = made_up / np.maximum(np.maximum(played, 1e-9) + made_up, 1e-9)
     share[(packets < MIN_INTERVAL_PACKETS) & (made_up < 1.0)] = 0.0
     worst = int(share.argmax())
     there = estimate(whole.row, loss_pct=100 * float(share[worst]), burst_r=whole.burst_r, delay_ms=whole.delay_ms)
-    return {"worst_interval_mos": there.mos, "worst_interval_start_s": float(edges[worst]) + base_s}
+    return {"worst_interval_mos": there.mos, "worst_interval_start_s": (low + worst) * INTERVAL_S + base_s}

@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from aqa.measures.bins import spread
 from aqa.measures.fixed import LATE, LOST, NEVER, Run, fixed, pieces, sweep_of
 from aqa.measures.neteq import THROWN_AWAY, WAITED_FOR, adaptive
 from aqa.measures.neteq_delay import PRESETS
@@ -21,6 +22,7 @@ from aqa.model import Doubles, Flags, Ints, Stream
 CAUSES = ("lost", "late", "nothing came")
 SWEEP_MS = (20, 40, 60, 80, 100, 120, 160, 200, 300, 400, 500)
 INTERRUPTION_S = 0.15  # libwebrtc's interruptionCount: one concealment of 150 ms or longer
+MAX_SECONDS = 100_000  # told of one stream: over a day; a clock that lies must not fill memory
 SEVERE_S = 0.05  # RFC 7294: severely concealed second; 50 ms is Cisco's and Webex's figure for it
 
 
@@ -228,9 +230,9 @@ def concealed_seconds(playout: Playout, speech: Flags | None = None, hop_s: floa
     start, end = playout.start_s, playout.end_s
     if speech is not None:
         start, end = _inside(start, end, speech, hop_s)
-    amounts = seconds_of(start, end)
-    severe = sum(1 for amount in amounts.values() if amount > SEVERE_S + 1e-9)
-    return ConcealedSeconds(len(amounts), severe, "nothing" if speech is None else "speech")
+    _, amounts = seconds_of(start, end)
+    concealed, severe = (int(np.count_nonzero(amounts > least + 1e-9)) for least in (0.0, SEVERE_S))
+    return ConcealedSeconds(concealed, severe, "nothing" if speech is None else "speech")
 
 
 def _inside(start: Doubles, end: Doubles, speech: Flags, hop_s: float) -> tuple[Doubles, Doubles]:
@@ -246,17 +248,12 @@ def _inside(start: Doubles, end: Doubles, speech: Flags, hop_s: float) -> tuple[
     return found[:, 0], found[:, 1]
 
 
-def seconds_of(start_s: Doubles, end_s: Doubles) -> dict[int, float]:
-    """How much of intervals falls into each second; seconds without any are left out."""
-    out: dict[int, float] = {}
-    for start, end in zip(start_s.tolist(), end_s.tolist(), strict=True):
-        second = int(np.floor(start))
-        while second < end:
-            part = min(end, second + 1) - max(start, second)
-            if part > 1e-9:
-                out[second] = out.get(second, 0.0) + part
-            second += 1
-    return out
+def seconds_of(start_s: Doubles, end_s: Doubles) -> tuple[int, Doubles]:
+    """How much of intervals falls into each second: the first second, and seconds from there on."""
+    if not len(start_s):
+        return 0, np.zeros(0)
+    low, high = int(np.floor(start_s.min())), int(np.floor(end_s.max()))
+    return low, spread(start_s, end_s, 1.0, low, min(high - low + 1, MAX_SECONDS))
 
 
 def cause_share_s(playout: Playout) -> dict[str, float]:

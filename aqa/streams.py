@@ -1,6 +1,5 @@
 """What is said of one stream: its row of the table `streams`, and its seconds."""
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -12,10 +11,9 @@ from aqa.changes import changes
 from aqa.emodel import Row
 from aqa.heard import estimate_columns, playout_columns
 from aqa.measures import delay, loss, rtp
+from aqa.measures.bins import quantiles, spread
 from aqa.model import SecondRow, Stream, StreamRow
-from aqa.playout import Buffer, Played, play, seconds_of
-
-MAX_SECONDS = 100_000  # rows for one stream: over a day; a clock that lies must not fill the store
+from aqa.playout import MAX_SECONDS, Buffer, Played, play
 
 
 def stream_row(
@@ -80,7 +78,7 @@ def _timing(stream: Stream, delay_ms: NDArray[np.float64]) -> dict[str, Any]:
     late = delay_ms[np.isfinite(delay_ms)]
     if not len(jitter) or not len(late):
         return {}
-    p50, p95, p99, p999 = np.percentile(late, _SHARES).tolist()
+    p50, p95, p99, p999 = quantiles(late, _SHARES)
     return {
         "jitter_ms": float(jitter[-1]),
         "jitter_mean_ms": float(jitter.mean()),
@@ -101,12 +99,12 @@ def _ipdv(stream: Stream) -> dict[str, float]:
     values = delay.ipdv_ms(stream)
     if not len(values):
         return {}
-    found = np.percentile(values, _SHARES).tolist()
+    found = quantiles(values, _SHARES)
     return dict(zip(("ipdv_p50_ms", "ipdv_p95_ms", "ipdv_p99_ms", "ipdv_p999_ms"), found, strict=True))
 
 
 def _structure(stream: Stream, runs: loss.LossRuns, expected: int) -> dict[str, Any]:
-    found = dataclasses.asdict(loss.structure(stream, runs, expected))
+    found = vars(loss.structure(stream, runs, expected))
     renamed = {"bursts": "loss_bursts", "run_max": "loss_run_max"}
     chain = loss.gilbert(runs, expected)
     return {
@@ -145,7 +143,7 @@ def stream_seconds(stream: Stream, base_ns: int, *, played: Played | None = None
             expected=int(unique[i] + lost[i]),
             lost=int(lost[i]),
             late=None if unheard is None else int(unheard[i]),
-            concealed_s=None if made_up is None else round(made_up.get(low + i, 0.0), 6),
+            concealed_s=None if made_up is None else round(float(made_up[i]), 6),
             delay_max_ms=None if np.isnan(largest[i]) else float(largest[i]),
         )
         for i in range(size)
@@ -154,7 +152,7 @@ def stream_seconds(stream: Stream, base_ns: int, *, played: Played | None = None
 
 def _unheard(
     played: Played | None, low: int, size: int, base_ns: int
-) -> tuple[NDArray[np.int64] | None, dict[int, float] | None]:
+) -> tuple[NDArray[np.int64] | None, NDArray[np.float64] | None]:
     """Late packets per second from `low` on, and made-up sound by second; None where no buffer was run."""
     if played is None or played.playout is None:
         return None, None
@@ -162,7 +160,8 @@ def _unheard(
     came_s = (played.stream.arrival_ns[found.late] - base_ns) * 1e-9
     due = np.where(np.isfinite(found.heard_s[found.late]), found.heard_s[found.late] + shift_s, came_s)
     where = np.clip(np.floor(due) - low, 0, size - 1).astype(np.int64)
-    return np.bincount(where, minlength=size), seconds_of(found.start_s + shift_s, found.end_s + shift_s)
+    made_up = spread(found.start_s + shift_s, found.end_s + shift_s, 1.0, low, size)
+    return np.bincount(where, minlength=size), made_up
 
 
 def _inside(runs: loss.LossRuns) -> NDArray[np.float64]:

@@ -151,13 +151,15 @@ def skew_ppm(stream: Stream) -> float | None:
     if points is None:
         return None
     x, y = points
-    whole = _hull_slope(x, y)
     middle = int(np.searchsorted(x, x[-1] / 2))
-    for half in (slice(None, middle), slice(middle, None)):
-        if whole is None or len(x[half]) < 2:
+    halves = [lower_hull(x[:middle], y[:middle]), middle + lower_hull(x[middle:], y[middle:])]
+    both = np.concatenate(halves)
+    whole = _slope_at(both[lower_hull(x[both], y[both])], x, y, float(x.mean()))
+    for hull, half in zip(halves, (x[:middle], x[middle:]), strict=True):
+        if whole is None or len(half) < 2:
             return None
-        part, span_s = _hull_slope(x[half], y[half]), float(x[half][-1] - x[half][0])
-        if part is not None and abs(part - whole) * span_s > MAX_BEND_S:
+        part = _slope_at(hull, x, y, float(half.mean()))
+        if part is not None and abs(part - whole) * float(half[-1] - half[0]) > MAX_BEND_S:
             return None
     return whole * 1e6 if whole is not None else None
 
@@ -181,10 +183,9 @@ def _delay_points(stream: Stream) -> tuple[Doubles, Doubles] | None:
     return x, np.asarray(y - x, np.float64)  # the delay itself: slopes near zero keep their digits
 
 
-def _hull_slope(x: Doubles, y: Doubles) -> float | None:
-    """Slope of the lower hull's edge under the mean of `x`."""
-    hull = lower_hull(x, y)
-    edge = int(np.clip(np.searchsorted(x[hull], x.mean()), 1, len(hull) - 1)) if len(hull) > 1 else 0
+def _slope_at(hull: NDArray[np.int64], x: Doubles, y: Doubles, middle: float) -> float | None:
+    """Slope of the hull's edge under `middle`; `hull` are indices into `x` and `y`."""
+    edge = int(np.clip(np.searchsorted(x[hull], middle), 1, len(hull) - 1)) if len(hull) > 1 else 0
     if edge == 0:
         return None
     rise, run = np.diff(y[hull])[edge - 1], np.diff(x[hull])[edge - 1]

@@ -69,6 +69,8 @@ def _placed(
     more than the longer of the steps beside the run: a DTX pause beside a loss is no part of it.
     """
     before, after = order[at], order[at + 1]
+    if not len(at):
+        return np.zeros(0), np.zeros(0), np.zeros(0, np.bool_)
     arrival_s = (stream.arrival_ns - stream.log_start_ns) * 1e-9
     media = media_s(stream)
     in_order, number, stretch = media[order], stream.sequence[order], stream.stretch[order]
@@ -78,7 +80,9 @@ def _placed(
     beside = np.fmax(usual[at], usual[at + 2])
     even = steps[at]
     step = np.where(beside > 0, np.fmin(even, beside), even)
-    typical = float(np.nanmedian(steps)) if np.isfinite(steps).any() else DEFAULT_FRAME_S
+    some = steps[:: max(1, len(steps) // 2000)]
+    known = some[np.isfinite(some)]
+    typical = float(np.median(known)) if len(known) else DEFAULT_FRAME_S
     frame = np.fmin(step, max(LONGEST_FRAME_S, typical))  # beside a pause of DTX a step is longer than its packet
     timed = np.isfinite(even) & (even > 0)
     due = arrival_s - np.nan_to_num(delay_ms) * 1e-3  # without the jitter of the neighbour
@@ -107,30 +111,35 @@ def burst_groups(runs: LossRuns) -> list[slice]:
 
     A group with two lost packets or more is a burst; one with a single lost packet is an isolated loss in a gap.
     """
+    return [slice(a, b) for a, b in pairwise(_edges(runs).tolist())]
+
+
+def _edges(runs: LossRuns) -> Ints:
+    """Index of the first run of each group, and their number; of no runs only the latter."""
     if not len(runs.first):
-        return []
+        return np.zeros(1, np.int64)
     good = runs.first[1:] - (runs.first[:-1] + runs.count[:-1])
-    cuts = np.flatnonzero(good >= GMIN) + 1
-    edges = [0, *cuts.tolist(), len(runs.first)]
-    return [slice(a, b) for a, b in pairwise(edges)]
+    return np.concatenate(([0], np.flatnonzero(good >= GMIN) + 1, [len(runs.first)]))
 
 
 def structure(stream: Stream, runs: LossRuns, expected: int) -> Structure:
     """Burst and gap metrics. Before and after the stream Gmin good packets are assumed (RFC 3611 4.7.2)."""
     lost = int(runs.count.sum())
-    groups = [g for g in burst_groups(runs) if runs.count[g].sum() > 1]
-    inside = [int(runs.count[g].sum()) for g in groups]
-    spans = [int(runs.first[g][-1] + runs.count[g][-1] - runs.first[g][0]) for g in groups]
-    lengths_s = [float(runs.end_s[g][-1] - runs.start_s[g][0]) for g in groups]
-    gap_packets = expected - sum(spans)
+    edges = _edges(runs)
+    sizes = np.add.reduceat(runs.count, edges[:-1]) if lost else np.zeros(0, np.int64)
+    first, last = edges[:-1][sizes > 1], edges[1:][sizes > 1] - 1
+    inside, groups = int(sizes[sizes > 1].sum()), len(first)
+    span = int((runs.first[last] + runs.count[last] - runs.first[first]).sum())
+    length_s = float((runs.end_s[last] - runs.start_s[first]).sum())
+    gap_packets = expected - span
     total_s = float(stream.arrival_ns.max() - stream.arrival_ns.min()) * 1e-9
-    gaps = len(groups) + 1  # a stream neither begins nor ends with a lost packet
+    gaps = groups + 1  # a stream neither begins nor ends with a lost packet
     return Structure(
-        bursts=len(groups),
-        burst_density_pct=100 * sum(inside) / sum(spans) if groups else None,
-        gap_density_pct=100 * (lost - sum(inside)) / gap_packets if gap_packets > 0 else None,
-        burst_duration_mean_ms=1e3 * sum(lengths_s) / len(groups) if groups else None,
-        gap_duration_mean_ms=1e3 * max(total_s - sum(lengths_s), 0.0) / gaps,
+        bursts=groups,
+        burst_density_pct=100 * inside / span if groups else None,
+        gap_density_pct=100 * (lost - inside) / gap_packets if gap_packets > 0 else None,
+        burst_duration_mean_ms=1e3 * length_s / groups if groups else None,
+        gap_duration_mean_ms=1e3 * max(total_s - length_s, 0.0) / gaps,
         burst_r=burst_ratio(runs, expected),
         run_max=int(runs.count.max()) if len(runs.count) else 0,
     )

@@ -293,7 +293,8 @@ def _neteq_kernel(  # type: ignore[no-untyped-def]
                                     if offset > most:
                                         most, most_at = offset, arrival[by_arrival[q]]
                                     q -= 1
-                            high += max(most - s[_FLOOR], 0)
+                            if most > NEVER_BEFORE:
+                                high += max(most - s[_FLOOR], 0)
                     change = _change(level, low, high, now - s[_STRETCHED_AT] >= MIN_STRETCH_NS, span)
                     change = max(change, -frame[k])
                     if change != 0:
