@@ -153,7 +153,7 @@ def packets(
 
 def _streams_in(file: Path) -> "tuple[list[StreamRow], dict[str, int], str | None]":
     """Rows of one log or dump, what is in no row by reason, and why it was not read to its end."""
-    from aqa.packets import read_log
+    from aqa.packets import open_log
     from aqa.receivers import carried, track_row
     from aqa.stats import holds_stats, read_stats_log
     from aqa.streams import stream_row
@@ -166,8 +166,11 @@ def _streams_in(file: Path) -> "tuple[list[StreamRow], dict[str, int], str | Non
         empty = sum(track.direction != "playout" for track in dump.tracks) - len(tracks)
         rows = [track_row(track, track.log_start_ns) for track in tracks]
         return rows, ({"streams without a packet": empty} if empty else {}), dump.warning
-    log = read_log(file, name=str(file), codecs={})
-    return [stream_row(stream, stream.log_start_ns) for stream in log.streams], log.skipped, log.warning
+    log = open_log(file, name=str(file), codecs={})
+    if log.note:
+        say(f"{file}: {log.note}")
+    found, skipped = log.each(lambda stream: stream_row(stream, stream.log_start_ns), _cores())
+    return found, skipped, log.warning
 
 
 @app.command()

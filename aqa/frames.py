@@ -6,13 +6,13 @@ are few: their bytes are kept as they came, for `rtcp.py` and `sdp.py`.
 """
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aqa.grouping import Rows
+from aqa.grouping import Grouped, Rows
 from aqa.headers import CANDIDATE, REASONS
 from aqa.model import Ints
 from aqa.parse import BARE, ROOM, ROW, SLOTS, TCP_FLOWS, parse_kernel
@@ -111,9 +111,9 @@ class Table:
             self.start_ns = first if self.start_ns is None else min(first, self.start_ns)
             self.end_ns = last if self.end_ns is None else max(last, self.end_ns)
 
-    def groups(self, at_least: int) -> Iterator[tuple[int, NDArray[np.void]]]:
-        """Key and rows (dtype ROW, in file order) of every (flow, SSRC) with `at_least` packets; once only."""
-        return self.rows.groups(self._count, at_least)
+    def grouped(self) -> Grouped:
+        """The rows of each key; nothing may be added afterwards."""
+        return self.rows.grouped(self._count)
 
     def ends(self, key: int) -> tuple[str, str, int]:
         """Source and destination of a key as text, and its SSRC."""

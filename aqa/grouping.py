@@ -1,7 +1,8 @@
 """Rows of RTP candidates gathered in file order and given back stream by stream, in bounded memory."""
 
+import os
 import tempfile
-from collections.abc import Iterator
+import weakref
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -68,26 +69,46 @@ class Rows:
         keys = 1 + max(int((part[:, 3] & 0xFFFFFFFF).max()) for part in self._parts)
         rows, first = self._sorted(keys)
         if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="aqa-")  # noqa: SIM115 - closed by `groups`
+            self._file = tempfile.TemporaryFile(prefix="aqa-")  # noqa: SIM115 - it goes when nobody holds it
         self._written.append((self._file.seek(0, 2), first))
         self._file.write(rows.data.cast("B"))
+        self._file.flush()
 
-    def groups(self, keys: int, at_least: int) -> Iterator[tuple[int, NDArray[np.void]]]:
-        """Key and rows (dtype ROW, in file order) of every key with `at_least` rows; can be asked for once."""
+    def grouped(self, keys: int) -> "Grouped":
+        """All rows by key; nothing may be added afterwards."""
         rows, first = self._sorted(keys)
-        total = np.diff(first)
-        for _, begins in self._written:
-            total[: len(begins) - 1] += np.diff(begins)
-        for key in np.flatnonzero(total >= at_least).tolist():
-            parts = [self._read(begin, begins, key) for begin, begins in self._written if key + 1 < len(begins)]
-            parts.append(rows[first[key] : first[key + 1]])
-            whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
-            yield key, whole.view(ROW)[:, 0]
+        found = Grouped(rows, first, self._file, self._written)
         if self._file is not None:
-            self._file.close()
+            weakref.finalize(found, self._file.close)
+        return found
+
+
+@dataclass
+class Grouped:
+    """The rows of one log by key. Several processes may read it side by side."""
+
+    _rows: NDArray[np.uint64]
+    _first: Ints  # of each key, in memory
+    _file: BinaryIO | None
+    _written: list[tuple[int, Ints]]
+
+    def keys(self, at_least: int) -> list[int]:
+        """Keys with `at_least` rows."""
+        total = np.diff(self._first)
+        for _, first in self._written:
+            total[: len(first) - 1] += np.diff(first)
+        found: list[int] = np.flatnonzero(total >= at_least).tolist()
+        return found
+
+    def rows(self, key: int) -> NDArray[np.void]:
+        """Rows of a key (dtype ROW), in file order."""
+        parts = [self._read(begin, first, key) for begin, first in self._written if key + 1 < len(first)]
+        parts.append(self._rows[self._first[key] : self._first[key + 1]])
+        whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return whole.view(ROW)[:, 0]
 
     def _read(self, begin: int, first: Ints, key: int) -> NDArray[np.uint64]:
         assert self._file is not None  # something was written
-        self._file.seek(begin + int(first[key]) * ROW.itemsize)
-        raw = self._file.read(int(first[key + 1] - first[key]) * ROW.itemsize)
+        size = int(first[key + 1] - first[key]) * ROW.itemsize
+        raw = os.pread(self._file.fileno(), size, begin + int(first[key]) * ROW.itemsize)
         return np.frombuffer(raw, np.uint64).reshape(-1, 4)

@@ -4,7 +4,6 @@
 """
 
 import dataclasses
-from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
@@ -30,9 +29,9 @@ def untimed(module: ModuleType, path: Path) -> str | None:
     return str(reason) if said and (reason := said(path)) else None
 
 
-def without_times(streams: Iterable[Stream]) -> list[Stream]:
-    """Streams whose packets only have a place in media time: jitter, delay, pauses and skew are not measured."""
-    return [dataclasses.replace(stream, timed=False) for stream in streams]
+def without_times(stream: Stream) -> Stream:
+    """A stream whose packets only have a place in media time: jitter, delay, pauses and skew are not measured."""
+    return dataclasses.replace(stream, timed=False)
 
 
 def utc(time_ns: int | None) -> int | None:

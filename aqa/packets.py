@@ -2,19 +2,25 @@
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import TypeVar
 
 from aqa import chunks, hints
 from aqa.frames import Table
+from aqa.grouping import Grouped
 from aqa.headers import CANDIDATE, RTCP, SIP
 from aqa.measures import rtp
 from aqa.model import InputError, Reported, Stream
 from aqa.rtcp import Arrived, read_rtcp
 from aqa.sdp import Description, read_sdp
+from aqa.shares import in_shares
+
+MANY_PACKETS = 500_000  # from which on a second core is worth the trouble
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,49 @@ def is_packet_log(head: bytes) -> bool:
     return _format_of(chunks.unpacked(head)) is not None
 
 
-def read_log(path: Path, *, name: str, codecs: Mapping[int, str]) -> PacketLog:
-    """Everything in one packet log; `codecs` gives "opus/48000/2" by payload type. InputError if nothing is read.
+@dataclass(frozen=True)
+class OpenLog:
+    """A packet log that has been read; its streams are made when they are asked for, one at a time."""
+
+    name: str
+    format: str
+    table: Table
+    told: "_Told"
+    warning: str | None
+    note: str | None
+    grouped: Grouped
+
+    def streams(self, share: int = 0, shares: int = 1) -> Iterator[Stream]:
+        """Every stream, or those of one of several shares of equal size; in no order."""
+        for key in self.grouped.keys(rtp.MIN_PACKETS)[share::shares]:
+            packets = rtp.Arrivals.of(self.grouped.rows(key))
+            if rtp.looks_like_rtp(packets):
+                place = _place(self.table, key, self.name)
+                stream = rtp.make_stream(place, packets, self.told.named(place))
+                yield hints.without_times(stream) if self.note else stream
+
+    def each(self, make: Callable[[Stream], Made], cores: int) -> tuple[list[Made], dict[str, int]]:
+        """What `make` makes of each stream, many streams on several cores; and `skipped`."""
+
+        def work(share: int, shares: int) -> tuple[list[Made], int]:
+            made, used = [], 0
+            for stream in self.streams(share, shares):
+                made.append(make(stream))
+                used += len(stream.arrival_ns)
+            return made, used
+
+        many = int(self.table.reasons[CANDIDATE]) >= MANY_PACKETS
+        parts = in_shares(work, cores if many else 1)
+        return [item for made, _ in parts for item in made], self.skipped(sum(used for _, used in parts))
+
+    def skipped(self, used: int) -> dict[str, int]:
+        """Frames that are in no stream, by reason, where the streams have `used` packets."""
+        found, candidates = self.table.skipped(), int(self.table.reasons[CANDIDATE])
+        return {**found, "no stream of RTP": candidates - used} if candidates > used else found
+
+
+def open_log(path: Path, *, name: str, codecs: Mapping[int, str]) -> OpenLog:
+    """Read a packet log; `codecs` gives "opus/48000/2" by payload type. InputError if nothing is read.
 
     `name` is what messages call the file.
     """
@@ -77,20 +124,26 @@ def read_log(path: Path, *, name: str, codecs: Mapping[int, str]) -> PacketLog:
         raise InputError(f"{name}: {error.strerror or error}; check the file and its permissions") from error
     if warning and not table.frames:
         raise InputError(warning)
-    streams, skipped = _streams(table, name, _Told.of(table, codecs, hints.codecs(module, path)))
+    told = _Told.of(table, codecs, hints.codecs(module, path))
     note = hints.untimed(module, path)
-    streams = hints.without_times(streams) if note else streams
+    return OpenLog(name, _short(module), table, told, warning, note, table.grouped())
+
+
+def read_log(path: Path, *, name: str, codecs: Mapping[int, str]) -> PacketLog:
+    """Everything in one packet log at once; arguments and errors as for `open_log`."""
+    log = open_log(path, name=name, codecs=codecs)
+    streams = sorted(log.streams(), key=lambda one: (int(one.arrival_ns[0]), one.ssrc, one.src, one.dst))
     return PacketLog(
         name,
-        _short(module),
-        hints.utc(table.start_ns),
-        table.end_ns,
-        table.frames,
-        skipped,
+        log.format,
+        hints.utc(log.table.start_ns),
+        log.table.end_ns,
+        log.table.frames,
+        log.skipped(sum(len(stream.arrival_ns) for stream in streams)),
         tuple(streams),
-        warning,
-        table.cut_frames,
-        note,
+        log.warning,
+        log.table.cut_frames,
+        log.note,
     )
 
 
@@ -103,22 +156,6 @@ def _fill(table: Table, module: ModuleType, path: Path, name: str) -> str | None
     if table.lies:
         return f"{name}: {table.lies} records whose lengths can't be true were passed over; copy or capture it again"
     return None
-
-
-def _streams(table: Table, name: str, told: "_Told") -> tuple[list[Stream], dict[str, int]]:
-    skipped = table.skipped()
-    found, used = [], 0
-    for key, rows in table.groups(rtp.MIN_PACKETS):
-        packets = rtp.Arrivals.of(rows)
-        if rtp.looks_like_rtp(packets):
-            place = _place(table, key, name)
-            found.append(rtp.make_stream(place, packets, told.named(place)))
-            used += len(found[-1].arrival_ns)
-    candidates = int(table.reasons[CANDIDATE])
-    if candidates > used:
-        skipped["no stream of RTP"] = candidates - used
-    found.sort(key=lambda stream: (int(stream.arrival_ns[0]), stream.ssrc, stream.src, stream.dst))
-    return found, skipped
 
 
 def _place(table: Table, key: int, name: str) -> rtp.Place:

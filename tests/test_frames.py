@@ -31,7 +31,8 @@ def parse(*items: bytes, link: int = 1, wire: int | None = None, time_ns: int = 
 
 def rows_of(table: Table) -> np.ndarray:
     """All candidates, by flow and SSRC, then in file order."""
-    found = [rows for _, rows in table.groups(1)]
+    grouped = table.grouped()
+    found = [grouped.rows(key) for key in grouped.keys(1)]
     return np.concatenate(found) if found else np.zeros(0, ROW)
 
 
@@ -268,12 +269,11 @@ def test_rows_beyond_what_memory_holds_come_back_in_order(monkeypatch: pytest.Mo
     for n in range(40):
         one, other = (rtp(Packet(0.0, n, 160 * n, ssrc=ssrc)) for ssrc in (5, 6))
         part = parse(ipv4(udp(one)), ipv4(udp(other)), link=101)
-        for _, rows in part.groups(1):
-            raw = rows.view(np.uint64).reshape(-1, 4)
-            table.rows.add(raw)
+        table.rows.add(rows_of(part).view(np.uint64).reshape(-1, 4))
     table._count = 2
-    found = dict(table.groups(1))
-    assert [found[key]["sequence"].tolist() for key in (0, 1)] == [list(range(40))] * 2
+    grouped = table.grouped()
+    assert grouped.keys(40) == [0, 1] and grouped.keys(41) == []
+    assert [grouped.rows(key)["sequence"].tolist() for key in (0, 1)] == [list(range(40))] * 2
 
 
 def test_levels_of_rfc_6464_are_read() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aqa.measures.bins import quantiles, spread
@@ -10,6 +10,7 @@ from aqa.measures.bins import quantiles, spread
 SECONDS = st.floats(-50, 50).map(lambda value: round(value, 3))
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50))
 def test_quantiles_are_numpys(values: list[float]) -> None:
     shares = (0, 12.5, 50, 95, 99.9, 100)
@@ -24,6 +25,7 @@ def naive(intervals: list[tuple[float, float]], width: float, low: int, size: in
     ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(SECONDS, st.floats(0, 30)), max_size=20), st.sampled_from([1.0, 10.0]), st.integers(-9, 3))
 def test_intervals_are_shared_out(pairs: list[tuple[float, float]], width: float, low: int) -> None:
     intervals = [(start, start + length) for start, length in pairs]
