@@ -155,6 +155,7 @@ def _streams_in(file: Path) -> "tuple[list[StreamRow], dict[str, int], str | Non
     """Rows of one log or dump, what is in no row by reason, and why it was not read to its end."""
     from aqa.packets import open_log
     from aqa.receivers import carried, track_row
+    from aqa.reported import joined
     from aqa.stats import holds_stats, read_stats_log
     from aqa.streams import stream_row
 
@@ -170,7 +171,7 @@ def _streams_in(file: Path) -> "tuple[list[StreamRow], dict[str, int], str | Non
     if log.note:
         say(f"{file}: {log.note}")
     found, skipped = log.each(lambda stream: stream_row(stream, stream.log_start_ns), _cores())
-    return found, skipped, log.warning
+    return joined(found), skipped, log.warning
 
 
 @app.command()

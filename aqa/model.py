@@ -184,7 +184,21 @@ class StreamRow:
     source: str = col("packets (counted in a packet log) or stats (counters of one end)", default="packets")
     direction: str | None = col("of a row from stats: received or sent", default=None)
     audible_concealed_pct: float | None = col("of samples played, made up and not silent", default=None)
-    rtt_ms: float | None = col("mean round-trip time that the end itself measured", default=None)
+    rtt_ms: float | None = col(
+        "mean round trip: as an end measured it (stats), or from the log's place to the receiver (RTCP)", default=None
+    )
+    rtt_max_ms: float | None = col("largest of them, by RTCP", default=None)
+    cname: str | None = col("name of its source, by RTCP or SDP", default=None)
+    continues: str | None = col("SSRC of the stream of the same source that it goes on from", default=None)
+    reported_lost: int | None = col("packets lost by the receiver's count (RTCP; less duplicates)", default=None)
+    reported_loss_pct: float | None = col("mean of the shares lost that the receiver reports (RTCP)", default=None)
+    reported_jitter_max_ms: float | None = col("largest jitter that the receiver reports (RTCP)", default=None)
+    sender_utc: str | None = col("UTC of the first packet's media by the sender's clock (RTCP)", default=None)
+    sender_skew_ppm: float | None = col("media clock of the sender against its own wall clock (RTCP)", default=None)
+    bye_s: float | None = col("when it said good-bye (RTCP), seconds as first_s", default=None)
+    rtcp_xr: str | None = col("RTCP XR, the last block of each type, JSON text", default=None)
+    copies_pct: float | None = col("packets with a copy of earlier ones; empty: could not be seen", default=None)
+    level_dbov: float | None = col("median of the audio levels in header extensions (RFC 6464)", default=None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from aqa.manifest import Manifest
 from aqa.model import EventRow, Finding, Floats, RecordingRow, SecondRow, StreamRow, Track, utc_ns, utc_text
 from aqa.playout import Played
 from aqa.receivers import unknown_of_listeners
+from aqa.reported import joined
 from aqa.scores import FORMULA, impairment, seconds_of_recording
 from aqa.settings import Settings
 from aqa.streams import stream_row, stream_seconds
@@ -57,7 +58,7 @@ def stream_rows(
             row = stream_row(one.stream, (clock.zero_ns or 0) - clock.log_shift_ns[path], played=one, rows=codecs)
             who = measured.sender(path, one.stream.ssrc)
             rows.append(dataclasses.replace(row, log=path, room=table.room, vantage=table.vantage, participant=who))
-    return rows
+    return joined(rows)
 
 
 def recording_row(

@@ -14,6 +14,7 @@ from aqa.measures import delay, loss, rtp
 from aqa.measures.bins import quantiles, spread
 from aqa.model import SecondRow, Stream, StreamRow
 from aqa.playout import MAX_SECONDS, Buffer, Played, play
+from aqa.reported import reported_columns
 
 
 def stream_row(
@@ -60,6 +61,7 @@ def stream_row(
         last_s=(int(stream.arrival_ns.max()) - base_ns) * 1e-9,
         delta_max_ms=float(delay.pauses_ms(stream).max()) if stream.timed else None,
         skew_ppm=delay.skew_ppm(stream),
+        **reported_columns(stream, base_ns),
         **_timing(stream, delay_ms),
         **_structure(stream, runs, expected),
         **playout_columns(played),
