@@ -9,6 +9,7 @@ import numpy as np
 from aqa.model import NO_LEVEL, Stream, StreamRow, utc_text
 
 MAX_PAUSE_S = 10.0  # between a stream and the one that goes on in its place: a restart of a client takes seconds
+EARLIEST_NS = 946_684_800_000_000_000  # 2000: senders without a clock count from when they started (RFC 3550 4)
 MIN_CLOCK_SPAN_S = 10.0  # of sender reports: over less, 1 ms of error reads as 100 ppm
 
 
@@ -43,7 +44,8 @@ def _first_by_sender(stream: Stream) -> str | None:
         return None
     sent_ns, rtp = told.sender_times[0]
     ahead = ((rtp - int(stream.timestamp[0]) + 0x80000000) & 0xFFFFFFFF) - 0x80000000
-    return utc_text(sent_ns - round(ahead * 1e9 / hz))
+    begins_ns = sent_ns - round(ahead * 1e9 / hz)
+    return utc_text(begins_ns) if begins_ns >= EARLIEST_NS else None
 
 
 def _sender_skew_ppm(stream: Stream) -> float | None:

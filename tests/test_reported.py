@@ -26,6 +26,10 @@ def test_the_sender_s_clock_places_the_first_packet() -> None:
     assert row.sender_skew_ppm is None
 
 
+def test_a_sender_without_a_clock_gives_no_utc() -> None:
+    assert told(sender_times=((9_000_000_000, 21_000),)).sender_utc is None
+
+
 def test_a_media_clock_that_runs_slow_is_seen_in_the_sender_s_reports() -> None:
     """80,000 ticks of 8 kHz in 10.001 s of wall clock: 100 ppm slow; wrapped once on the way."""
     first = 2**32 - 8000
