@@ -1,0 +1,270 @@
+"""What is wrong with a stream, in sentences, from its row of the table `streams` alone.
+
+`faults` are what cost sound or may; `remarks` are what is good to know: what changed, what was not measured and
+what to bring. Thresholds are those of the detectors, so that table and report say the same of a stream.
+"""
+
+import json
+from typing import Any
+
+from aqa.detectors import clock_drift, duplication, jitter, reordering
+from aqa.model import StreamRow
+from aqa.report.words import count, event_time, length, significant
+
+GOOD = "nothing wrong found"
+STALL_MS = 500.0  # libwebrtc's "RTP gap": as the playout model's "nothing came", and the detector `stall`
+BOTH_SIDES = 0.45  # duplicates of all packets: half is every packet twice, less a few at the edges and losses
+HEARD_S = 0.0005  # made-up sound below half a millisecond is rounding
+MOST_CHANGES = 2  # of one kind that are told one by one
+
+
+def sentences(row: StreamRow) -> list[str]:
+    """All that is said of a stream: faults, or that there are none in what was measured; then remarks."""
+    found, notes = faults(row), remarks(row)
+    measured = row.source == "stats" or row.concealed_s is not None
+    good = GOOD if measured else f"{GOOD} in sequence numbers; late packets and made-up sound were not measured"
+    return [*(found or [good]), *notes]
+
+
+def faults(row: StreamRow) -> list[str]:
+    """What is wrong, what costs most first; none if nothing is."""
+    told = (
+        _concealed(row), _stalled(row), _lost(row), *_late(row), _uneven(row), _disordered(row), _twice(row),
+        _restarted(row), _drifting(row),
+    )  # fmt: skip
+    return [text for text in told if text]
+
+
+def remarks(row: StreamRow) -> list[str]:
+    """What is no fault: changes inside the stream, pauses of the sender, and what was not measured."""
+    return [text for text in (*_changed(row), _paused(row), _worst(row), *_not_measured(row)) if text]
+
+
+def _share(pct: float | None) -> str:
+    return "" if pct is None else "under 0.01 %" if 0 < pct < 0.01 else f"{significant(pct)} %"
+
+
+def _concealed(row: StreamRow) -> str:
+    if row.source == "stats":
+        return _told_concealed(row)
+    if row.concealed_s is None or row.concealed_s < HEARD_S:
+        return ""
+    parts = [
+        (length(value), why)
+        for value, why in (
+            (row.concealed_lost_s, "for lost packets"),
+            (row.concealed_late_s, "for late ones"),
+            (row.concealed_stall_s, "while nothing came"),
+        )
+        if value is not None and value >= HEARD_S
+    ]
+    text = f"{length(row.concealed_s)} of sound made up ({_share(row.concealed_pct)})"
+    if parts:
+        text += f", {parts[0][1]}" if len(parts) == 1 else ": " + ", ".join(" ".join(part) for part in parts)
+    if row.interruptions:
+        text += f"; {count(row.interruptions, 'interruption')} of 150 ms or longer"
+    return text
+
+
+def _told_concealed(row: StreamRow) -> str:
+    """What the receiver itself counts as made up; below a tenth of a per cent nobody hears it."""
+    if not row.concealed_pct or row.concealed_pct < 0.1:
+        return ""
+    heard = row.audible_concealed_pct
+    more = "" if heard is None else f", {_share(heard)} could be heard" if heard > 0 else ", all of it in silence"
+    return f"the receiver made up {_share(row.concealed_pct)} of what it played{more}"
+
+
+def _stalled(row: StreamRow) -> str:
+    pause_ms = row.delta_max_ms or 0.0
+    if row.concealed_s is None:
+        if pause_ms < STALL_MS:
+            return ""
+        return (
+            f"no packet for {length(pause_ms / 1e3)}: a stall, or a pause of the sender (not known without a clock)"
+        )
+    if not row.concealed_stall_s or row.concealed_stall_s < HEARD_S:
+        return ""
+    return f"nothing came for {length(pause_ms / 1e3)}" if pause_ms >= STALL_MS else ""
+
+
+def _lost(row: StreamRow) -> str:
+    if not row.lost or row.lost < 0:
+        return ""
+    text = f"{count(row.lost, 'packet')} lost"
+    if row.loss_pct is not None:
+        text += f" ({_share(row.loss_pct)})"
+    text += _pattern(row)
+    if row.source == "stats":
+        return text + (", as the other end reported" if row.direction == "sent" else ", as the receiver counts")
+    return text + _repaired(row)
+
+
+def _pattern(row: StreamRow) -> str:
+    """One by one, in one run, or how much of it in bursts of RFC 3611."""
+    runs = json.loads(row.loss_histogram)
+    if not runs or not row.lost or row.lost == 1:
+        return ""
+    if runs[0] == row.lost:
+        return " one by one"
+    if sum(runs) == 1:
+        return " in one run"
+    text, inside = "", _in_bursts(row)
+    if inside and row.loss_bursts and row.burst_duration_mean_ms is not None:
+        where = count(row.loss_bursts, "burst")
+        average = " on average" if row.loss_bursts > 1 else ""
+        of = _part(inside / row.lost)
+        text = f", {of} in {where} of {length(row.burst_duration_mean_ms / 1e3)}{average}"
+        if row.burst_density_pct is not None and row.burst_density_pct < 95:
+            text += f", where {_share(row.burst_density_pct)} was lost"
+    if row.loss_run_max:
+        text += f", at most {row.loss_run_max} in a row"
+    return text
+
+
+def _in_bursts(row: StreamRow) -> float | None:
+    """Packets lost inside RFC 3611's bursts, from its densities: lost = Db S + Dg (expected - S), S in bursts."""
+    if not row.loss_bursts or row.burst_density_pct is None or not row.lost or not row.expected:
+        return None
+    inside, outside = row.burst_density_pct / 100, (row.gap_density_pct or 0.0) / 100
+    if inside <= outside:
+        return None
+    return min(inside * (row.lost - outside * row.expected) / (inside - outside), float(row.lost))
+
+
+def _part(share: float) -> str:
+    for least, word in ((0.995, "all"), (0.85, "most"), (0.55, f"{100 * share:.0f} %"), (0.45, "half"), (0.0, "")):
+        if share >= least:
+            return f"{word or f'{100 * share:.0f} %'} of it"
+    return ""
+
+
+def _repaired(row: StreamRow) -> str:
+    """Whether copies made good what was lost; nothing where none could be seen to."""
+    if row.concealed_lost_s is None:
+        return ""
+    if row.recovered is None:
+        unseen = "whether copies repaired them is not measured: payload encrypted, or its codec not known"
+        return f"; {unseen}" if row.concealed_lost_s >= HEARD_S else ""
+    if row.recovered and row.concealed_lost_s < HEARD_S:
+        return ", all repaired by copies in later packets" if row.lost != 1 else ", repaired by a copy"
+    if row.recovered:
+        return f"; {count(row.recovered, 'packet')} repaired by copies in later packets"
+    return ""
+
+
+def _late(row: StreamRow) -> list[str]:
+    """Late packets with the buffer they were late for, and what another would have cost and saved."""
+    if row.overflowed:
+        full = f"{count(row.overflowed, 'packet')} thrown away: they came in a rush that overfilled the buffer"
+    else:
+        full = ""
+    if not row.late:
+        return [full]
+    text = f"{count(row.late, 'packet')} late for a {row.playout_model} buffer"
+    if row.concealed_late_s:
+        text += f": {length(row.concealed_late_s)} made up"
+    else:
+        text += ": copies or stretched sound stood in"
+    return [text, row.sweep_advice or "", full]
+
+
+def _uneven(row: StreamRow) -> str:
+    most = row.jitter_max_ms
+    if most is None or most < jitter.Settings().enter_ms:
+        return ""
+    mean = "" if row.jitter_mean_ms is None else f", {significant(row.jitter_mean_ms)} ms on average"
+    return f"packets came unevenly: jitter up to {significant(most)} ms{mean}"
+
+
+def _disordered(row: StreamRow) -> str:
+    limits = reordering.Settings()
+    if not row.reordered or (row.reordered < limits.min_packets and row.reorder_extent_max < limits.min_extent):
+        return ""
+    share = _share(100 * row.reordered / row.packets)
+    return f"{count(row.reordered, 'packet')} out of order ({share}), up to {row.reorder_extent_max} behind"
+
+
+def _twice(row: StreamRow) -> str:
+    if not row.duplicates or row.duplicates < duplication.Settings().min_packets:
+        return ""
+    if row.duplicates >= BOTH_SIDES * row.packets:
+        return "each packet twice: the capture sees both sides of one device, or the network doubles them"
+    return f"{count(row.duplicates, 'packet')} came twice ({_share(100 * row.duplicates / row.packets)})"
+
+
+def _restarted(row: StreamRow) -> str:
+    return f"sequence numbers started anew {_times(row.resets)}: the sender was restarted" if row.resets else ""
+
+
+def _times(many: int) -> str:
+    return "once" if many == 1 else f"{many:,} times"
+
+
+def _drifting(row: StreamRow) -> str:
+    limits = clock_drift.Settings()
+    long_enough = row.last_s - row.first_s >= limits.min_span_s
+    if row.skew_ppm is None or not long_enough or abs(row.skew_ppm) < limits.min_ppm:
+        return ""
+    way = "fast" if row.skew_ppm < 0 else "slow"
+    return f"the sender's clock runs {significant(abs(row.skew_ppm))} ppm {way} against the capture's"
+
+
+_CHANGED = {
+    "payload type": ("payload type", ""),
+    "clock_rate_hz": ("clock rate", " Hz"),
+    "frame_ms": ("frame length", " ms"),
+}
+"""What changes are told; bit rate is not: encoders vary it all the time."""
+
+
+def _changed(row: StreamRow) -> list[str]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for item in json.loads(row.changes):
+        found.setdefault(item["what"], []).append(item)
+    return [_change(*_CHANGED[what], items) for what, items in found.items() if what in _CHANGED]
+
+
+def _change(name: str, unit: str, items: list[dict[str, Any]]) -> str:
+    if len(items) <= MOST_CHANGES:
+        steps = [f"from {_value(i['from'])} to {_value(i['to'])}{unit} at {event_time(i['at_s'])}" for i in items]
+        return f"{name} changed {', then '.join(steps)}"
+    values = sorted({value for i in items for value in (i["from"], i["to"]) if value is not None})
+    spread = f"between {_value(values[0])} and {_value(values[-1])}{unit}" if len(values) > 1 else ""
+    return f"{name} changed {_times(len(items))} {spread}, first at {event_time(items[0]['at_s'])}"
+
+
+def _value(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:g}"
+
+
+def _paused(row: StreamRow) -> str:
+    """A pause that cost no sound: time stamps went on, or stood, with it."""
+    pause_ms = row.delta_max_ms or 0.0
+    if row.concealed_s is None or pause_ms < STALL_MS or (row.concealed_stall_s or 0.0) >= HEARD_S:
+        return ""
+    return f"longest pause {length(pause_ms / 1e3)}, with no packet missing: mute, DTX or hold"
+
+
+def _worst(row: StreamRow) -> str:
+    """Where it was worst, if the stream as a whole was much better (a fifth of the scale's range: 0.5 MOS)."""
+    low, whole = row.worst_interval_mos, row.mos_estimated
+    if low is None or whole is None or row.worst_interval_start_s is None or whole - low < 0.5:
+        return ""
+    return f"worst 10 s from {event_time(max(row.worst_interval_start_s, 0.0))}: estimated MOS {low:.1f}"
+
+
+def _not_measured(row: StreamRow) -> list[str]:
+    if row.source == "stats":
+        return [] if row.lost is not None else ["losses are not counted in these stats"]
+    if row.delta_max_ms is None:
+        return ["the log holds no times of arrival: no figures of jitter, pauses, late packets"]
+    if row.clock_rate_hz is None or "?" in row.clock_rates:
+        kind = 111 if row.payload_type is None else row.payload_type
+        where = "" if row.clock_rate_hz is None else " in part of the stream"
+        name = f"--codec {kind}=opus/48000/2"
+        return [
+            f"clock rate not known{where}: no figures in ms; name the codec with [codecs] in event.toml or"
+            f" {name} (if it is Opus)"
+        ]
+    return []
