@@ -11,7 +11,7 @@ from aqa.report.delay_plot import delay_plot
 from aqa.report.stream_words import sentences
 from aqa.report.streams_table import clock, legend, plain_text, wrapped
 from aqa.report.terminal import NOT_MEASURED, table
-from aqa.report.words import count, event_time, kind_words, length, number, significant
+from aqa.report.words import count, event_time, kind_words, length, number
 
 MOST_BURSTS = 10
 MOST_FINDINGS = 40
@@ -36,7 +36,6 @@ def _head(row: StreamRow, played: Played | None, width: int) -> list[str]:
     since = f" of the log ({start} UTC)" if start else " of the log"
     facts = [
         f"{row.ssrc or NOT_MEASURED}  {ends}",
-        f"in {plain_text(row.log)}",
         f"{event_time(row.first_s, milliseconds=True)} to {event_time(row.last_s, milliseconds=True)}{since},"
         f" {length(row.last_s - row.first_s)}",
         f"{plain_text(words.codec(row))}, payload type {_value(row.payload_type)}, clock {clock(row)},"
@@ -52,7 +51,8 @@ def _head(row: StreamRow, played: Played | None, width: int) -> list[str]:
             f"{row.playout_model} buffer: {number(row.playout_delay_mean_ms, 0)} ms of delay on average,"
             f" 95 % {number(row.playout_delay_p95_ms, 0)} ms; estimated MOS {number(row.mos_estimated, 1)}"
         )
-    return [wrapped(text, width) for text in facts]
+    first, *others = [wrapped(text, width) for text in facts]
+    return [first, f"in {plain_text(row.log)}", *others]  # a path is copied whole
 
 
 def _start(stream: Stream) -> str | None:
@@ -108,7 +108,7 @@ def _findings(findings: Sequence[Finding], width: int) -> list[str]:
             event_time(item.start_s, milliseconds=True),
             kind_words(item.kind),
             length(item.duration_s),
-            "" if item.value is None else f"{significant(item.value, 4)} {item.unit}",
+            words.measured(item),
             item.severity,
             item.cause if item.cause_confidence is None else f"{item.cause} {item.cause_confidence:.2f}",
         )

@@ -15,7 +15,7 @@ from aqa.model import Doubles, Flags
 from aqa.playout import Played
 from aqa.report.words import event_time
 
-ROWS = 12  # of the plot
+ROWS = 13  # of the plot: labels at the top, the middle and the bottom
 MARGIN = 9  # columns left of the plot, for labels
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])  # Unicode 2800: row and column of a dot
 _LINE = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
@@ -32,11 +32,14 @@ def delay_plot(played: Played, width: int) -> list[str]:
     at_s = np.asarray((played.stream.arrival_ns - played.stream.log_start_ns) * 1e-9, np.float64)
     axis = _Axis(float(at_s.min()), max(float(at_s.max()), float(at_s.min()) + 1e-3), width - MARGIN - 1)
     line_ms = _playout_ms(played, delay_ms, at_s, axis)
-    top = _ceiling(float(max(np.nanmax(delay_ms), np.nanmax(line_ms, initial=0.0))))
+    played_ms = line_ms[np.isfinite(line_ms)]
+    usual = float(np.median(played_ms)) if len(played_ms) else 0.0  # a buffer that ran full must not flatten delays
+    top = _ceiling(max(float(np.nanmax(delay_ms)), usual))
     cells = _cells(axis.place(at_s[known], 2), delay_ms[known], axis.columns, top)
+    line = "; line: when the buffer played them" if len(played_ms) else ""
+    line += ", at the top or later" if (played_ms > top).any() else ""
     return [
-        "delay over the least of the last 2 s, ms (dots: packets"
-        + ("; line: when the buffer played them)" if np.isfinite(line_ms).any() else ")"),
+        f"delay over the least of the last 2 s, ms (dots: packets{line})",
         *_drawn(cells, line_ms, top),
         *_marks(played, at_s, axis),
         _times(axis),

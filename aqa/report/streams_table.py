@@ -7,6 +7,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from aqa.model import StreamRow
 from aqa.report.stream_words import sentences
@@ -14,8 +15,8 @@ from aqa.report.terminal import NOT_MEASURED, table
 from aqa.report.words import codec, count, plain
 
 NARROWEST = 40  # below that a table is no table
-ENDS = ((140, 47), (100, 21), (0, 13))
-"""Width from which on addresses may be so long: IPv6 and port, IPv4 and port, enough to tell hosts apart."""
+ENDS = (47, 21, 17, 14, 11)  # longest address: IPv6 and port, IPv4 and port, enough to tell hosts and ports apart
+BASIC = 8  # rank of the last column that addresses are shortened for
 MOST_MODELS = 4
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 _INDENT = "    "
@@ -41,15 +42,16 @@ def streams_text(
     `width` is that of the terminal, in characters.
     """
     width = max(width, NARROWEST)
-    said = [wrapped(f"{plain_path(log)}: {note}", width) for log, of in notes.items() for note in of]
+    names = _names([*notes, *(row.log for row in rows)])
+    said = [wrapped(f"{names[log]}: {note}", width) for log, of in notes.items() for note in of]
     if not rows:
         return "\n".join(["no RTP stream", *said])
     shown = rows if most is None else rows[:most]
     head, *lines = table_fitting(_columns(shown, width), width)
-    several = len({row.log for row in rows}) > 1
+    several = len({*notes, *(row.log for row in rows)}) > 1
     out = [head]
     for row, line in zip(shown, lines, strict=True):
-        words = [*([f"in {plain_path(row.log)}"] if several else []), *sentences(row)]
+        words = [*([f"in {names[row.log]}"] if several else []), *sentences(row)]
         out += [line, *(wrapped(text, width, _INDENT) for text in words)]
     if len(shown) < len(rows):
         left = count(len(rows) - len(shown), "more stream")
@@ -72,8 +74,14 @@ def table_fitting(columns: Sequence[_Column], width: int) -> list[str]:
 
 
 def _columns(rows: Sequence[StreamRow], width: int) -> list[_Column]:
-    most = next(end for least, end in ENDS if width >= least)
+    for most in ENDS:
+        found = _all_columns(rows, most)
+        if sum(item.width + 2 for item in found if item.rank <= BASIC) - 2 <= width:
+            break
+    return found
 
+
+def _all_columns(rows: Sequence[StreamRow], most: int) -> list[_Column]:
     def column(head: str, cells: Sequence[str], rank: int, *, left: bool = False) -> _Column:
         return _Column(head, tuple(cells), rank, left)
 
@@ -103,10 +111,10 @@ def legend(rows: Sequence[StreamRow]) -> list[str]:
     if buffers:
         lines[0] += f" late, made up: what a {' or '.join(buffers)} jitter buffer would have done."
     models = Counter(row.mos_model for row in rows if row.mos_model)
-    told = [f"{count(many, 'stream')}: {plain_text(model)}" for model, many in models.most_common(MOST_MODELS)]
-    if told:
-        more = f"; and {len(models) - MOST_MODELS} more models" if len(models) > MOST_MODELS else ""
-        lines.append(f"est. MOS, {'; '.join(told)}{more}")
+    for model, many in models.most_common(MOST_MODELS):
+        lines.append(f"est. MOS of {count(many, 'stream')}: {plain_text(model)}.")
+    if len(models) > MOST_MODELS:
+        lines.append(f"est. MOS: {count(len(models) - MOST_MODELS, 'more model')}; each stream's is in --json.")
     return lines
 
 
@@ -119,9 +127,10 @@ def shortened(end: str, most: int) -> str:
     return f"{end[: most - 1 - len(tail)]}{ELLIPSIS}{tail}"
 
 
-def plain_path(path: str) -> str:
-    """A path without control characters, whole: it is what people copy."""
-    return plain_text(path)
+def _names(paths: Sequence[str]) -> dict[str, str]:
+    """What each log is called: its name without folders where no other has the same."""
+    bare = Counter(PurePath(path).name for path in set(paths))
+    return {path: plain_text(name if bare[name := PurePath(path).name] == 1 else path) for path in paths}
 
 
 def plain_text(text: str) -> str:
