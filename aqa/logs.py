@@ -39,8 +39,8 @@ def read_one(file: Path, codecs: Mapping[int, str]) -> OneLog:
         dump = read_stats_log(file, name=str(file))
         tracks = tuple(track for track in dump.tracks if carried(track))
         empty = sum(track.direction != "playout" for track in dump.tracks) - len(tracks)
-        left_out = {"streams without a packet": empty} if empty else {}
-        return OneLog(str(file), tracks, left_out, dump.warning, dump.notes)
+        unused = (f"{empty} announced and never used",) if empty else ()
+        return OneLog(str(file), tracks, {}, dump.warning, (*dump.notes, *unused))
     log = read_log(file, name=str(file), codecs=codecs)
     notes = [log.note] if log.note else []
     if log.cut_packets:
@@ -77,11 +77,12 @@ def row_of(stream: Stream | StatsTrack, settings: Settings, played: Played | Non
 def cost(row: StreamRow) -> tuple[float, float, float, float]:
     """What "worst" means: seconds of made-up sound, then shares lost and late, then largest jitter.
 
-    Where no buffer was run, lost (of stats: made-up) shares of the stream's time stand for made-up sound.
+    Where no buffer was run, lost (of stats: audibly made-up) shares of the stream's time stand for made-up sound.
     """
     span_s = row.last_s - row.first_s
     lost_pct = max(row.loss_pct or 0.0, 0.0)
-    made_up_pct = lost_pct if row.concealed_pct is None else row.concealed_pct
+    heard_pct = row.concealed_pct if row.audible_concealed_pct is None else row.audible_concealed_pct
+    made_up_pct = lost_pct if heard_pct is None else heard_pct
     made_up_s = made_up_pct / 100 * span_s if row.concealed_s is None else row.concealed_s
     return made_up_s, lost_pct, (row.late or 0) / max(row.packets, 1), row.jitter_max_ms or 0.0
 

@@ -16,6 +16,7 @@ GOOD = "nothing wrong found"
 STALL_MS = 500.0  # libwebrtc's "RTP gap": as the playout model's "nothing came", and the detector `stall`
 BOTH_SIDES = 0.45  # duplicates of all packets: half is every packet twice, less a few at the edges and losses
 HEARD_S = 0.0005  # made-up sound below half a millisecond is rounding
+MOST_OF = 0.8  # a run of losses that fills so much of a pause is what the pause was
 DEFAULT_MS = Buffer().delay_ms  # what a fixed buffer is compared with
 SAVED_S = 0.05  # RFC 7294's severely concealed second, as in the playout model: less is not worth longer delay
 MOST_CHANGES = 2  # of one kind that are told one by one
@@ -25,7 +26,7 @@ def sentences(row: StreamRow) -> list[str]:
     """All that is said of a stream: faults, or that there are none in what was measured; then remarks."""
     found, notes = faults(row), remarks(row)
     measured = row.source == "stats" or row.concealed_s is not None
-    good = GOOD if measured else f"{GOOD} in sequence numbers; late packets and made-up sound were not measured"
+    good = GOOD if measured else f"{GOOD} in its sequence numbers"
     return [*(found or [good]), *notes]
 
 
@@ -73,10 +74,10 @@ def _concealed(row: StreamRow) -> str:
 
 def _told_concealed(row: StreamRow) -> str:
     """What the receiver itself counts as made up; below a tenth of a per cent nobody hears it."""
-    if not row.concealed_pct or row.concealed_pct < 0.1:
+    heard = row.concealed_pct if row.audible_concealed_pct is None else row.audible_concealed_pct
+    if not heard or heard < 0.1:
         return ""
-    heard = row.audible_concealed_pct
-    more = "" if heard is None else f", {_share(heard)} could be heard" if heard > 0 else ", all of it in silence"
+    more = "" if row.audible_concealed_pct is None else f"; {_share(heard)} could be heard"
     return f"the receiver made up {_share(row.concealed_pct)} of what it played{more}"
 
 
@@ -88,9 +89,17 @@ def _stalled(row: StreamRow) -> str:
         return (
             f"no packet for {length(pause_ms / 1e3)}: a stall, or a pause of the sender (not known without a clock)"
         )
-    if not row.concealed_stall_s or row.concealed_stall_s < HEARD_S:
+    if pause_ms < STALL_MS:
         return ""
-    return f"nothing came for {length(pause_ms / 1e3)}" if pause_ms >= STALL_MS else ""
+    if _all_lost(row):
+        return f"nothing came for {length(pause_ms / 1e3)}: what was sent meanwhile was lost"
+    return f"nothing came for {length(pause_ms / 1e3)}" if (row.concealed_stall_s or 0.0) >= HEARD_S else ""
+
+
+def _all_lost(row: StreamRow) -> bool:
+    """Whether the longest run of lost packets fills most of the longest pause."""
+    run_ms = (row.loss_run_max or 0) * (row.frame_ms or 0.0)
+    return run_ms >= MOST_OF * (row.delta_max_ms or 0.0) > 0
 
 
 def _lost(row: StreamRow) -> str:
@@ -185,9 +194,10 @@ def _other_buffer(row: StreamRow) -> str:
     best = next(item for item in choices if item["concealed_s"] <= enough + 1e-9)
     if best["delay_ms"] <= now["delay_ms"] or row.concealed_s - best["concealed_s"] < SAVED_S:
         return ""
+    then = length(best["concealed_s"]) if best["concealed_s"] >= HEARD_S else "nothing"
     return (
-        f"with a fixed buffer of {best['delay_ms']:g} ms {length(best['concealed_s'])} would have been made up"
-        f" in all (with one of {now['delay_ms']:g} ms {length(now['concealed_s'])})"
+        f"a fixed buffer of {best['delay_ms']:g} ms would have made up {then} in all,"
+        f" one of {now['delay_ms']:g} ms {length(now['concealed_s'])}"
     )
 
 
@@ -265,7 +275,7 @@ def _value(value: float | None) -> str:
 def _paused(row: StreamRow) -> str:
     """A pause that cost no sound: nothing was sent, or all of it came later and the buffer had enough in store."""
     pause_ms = row.delta_max_ms or 0.0
-    if row.concealed_s is None or pause_ms < STALL_MS or (row.concealed_stall_s or 0.0) >= HEARD_S:
+    if row.concealed_s is None or pause_ms < STALL_MS or _all_lost(row) or (row.concealed_stall_s or 0.0) >= HEARD_S:
         return ""
     return (
         f"longest pause {length(pause_ms / 1e3)}, and no sound missing in it: mute, DTX, or packets held up that the"
@@ -290,7 +300,7 @@ def _not_measured(row: StreamRow) -> list[str]:
         where = "" if row.clock_rate_hz is None else " in part of the stream"
         name = f"--codec {row.payload_type}=NAME/RATE"
         return [
-            f"clock rate not known{where}: no figures in ms; name the codec with [codecs] in event.toml or"
-            f" {name}, as in --codec 111=opus/48000/2"
+            f"clock rate not known{where}: late packets, made-up sound and jitter not measured; name the codec with [codecs] in event.toml or"
+            f" {name} (as 111=opus/48000/2)"
         ]
     return []
