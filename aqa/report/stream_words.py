@@ -9,16 +9,13 @@ from typing import Any
 
 from aqa.detectors import clock_drift, duplication, jitter, reordering
 from aqa.model import StreamRow
-from aqa.playout import Buffer
+from aqa.report.loss_words import HEARD_S, late, lost, share
 from aqa.report.words import count, event_time, length, significant
 
 GOOD = "nothing wrong found"
 STALL_MS = 500.0  # libwebrtc's "RTP gap": as the playout model's "nothing came", and the detector `stall`
 BOTH_SIDES = 0.45  # duplicates of all packets: half is every packet twice, less a few at the edges and losses
-HEARD_S = 0.0005  # made-up sound below half a millisecond is rounding
 MOST_OF = 0.8  # a run of losses that fills so much of a pause is what the pause was
-DEFAULT_MS = Buffer().delay_ms  # what a fixed buffer is compared with
-SAVED_S = 0.05  # RFC 7294's severely concealed second, as in the playout model: less is not worth longer delay
 MOST_CHANGES = 2  # of one kind that are told one by one
 
 
@@ -33,7 +30,7 @@ def sentences(row: StreamRow) -> list[str]:
 def faults(row: StreamRow) -> list[str]:
     """What is wrong, what costs most first; none if nothing is."""
     told = (
-        _concealed(row), _stalled(row), _lost(row), *_late(row), _uneven(row), _disordered(row), _twice(row),
+        _concealed(row), _stalled(row), lost(row), *late(row), _uneven(row), _disordered(row), _twice(row),
         _restarted(row), _drifting(row),
     )  # fmt: skip
     return [text for text in told if text]
@@ -42,12 +39,6 @@ def faults(row: StreamRow) -> list[str]:
 def remarks(row: StreamRow) -> list[str]:
     """What is no fault: changes inside the stream, pauses of the sender, and what was not measured."""
     return [text for text in (*_changed(row), _paused(row), _worst(row), *_not_measured(row)) if text]
-
-
-def _share(pct: float | None) -> str:
-    if pct is None:
-        return ""
-    return "under 0.01 %" if 0 < pct < 0.005 else f"{pct:.1f} %" if pct >= 9.995 else f"{pct:.2f} %"
 
 
 def _concealed(row: StreamRow) -> str:
@@ -64,7 +55,7 @@ def _concealed(row: StreamRow) -> str:
         )
         if value is not None and value >= HEARD_S
     ]
-    text = f"{length(row.concealed_s)} of sound made up ({_share(row.concealed_pct)})"
+    text = f"{length(row.concealed_s)} of sound made up ({share(row.concealed_pct)})"
     if parts:
         text += f", {parts[0][1]}" if len(parts) == 1 else ": " + ", ".join(" ".join(part) for part in parts)
     if row.interruptions:
@@ -77,8 +68,8 @@ def _told_concealed(row: StreamRow) -> str:
     heard = row.concealed_pct if row.audible_concealed_pct is None else row.audible_concealed_pct
     if not heard or heard < 0.1:
         return ""
-    more = "" if row.audible_concealed_pct is None else f"; {_share(heard)} could be heard"
-    return f"the receiver made up {_share(row.concealed_pct)} of what it played{more}"
+    more = "" if row.audible_concealed_pct is None else f"; {share(heard)} could be heard"
+    return f"the receiver made up {share(row.concealed_pct)} of what it played{more}"
 
 
 def _stalled(row: StreamRow) -> str:
@@ -102,105 +93,6 @@ def _all_lost(row: StreamRow) -> bool:
     return run_ms >= MOST_OF * (row.delta_max_ms or 0.0) > 0
 
 
-def _lost(row: StreamRow) -> str:
-    if not row.lost or row.lost < 0:
-        return ""
-    share = "" if row.loss_pct is None else f" ({_share(row.loss_pct)})"
-    pattern = _pattern(row)
-    text = f"{count(row.lost, 'packet')} lost"
-    text += pattern + share if pattern.startswith(" ") else share + pattern
-    if row.source == "stats":
-        return text + (", as the other end reported" if row.direction == "sent" else ", as the receiver counts")
-    return text + _repaired(row)
-
-
-def _pattern(row: StreamRow) -> str:
-    """One by one, in one run, or how much of it in bursts of RFC 3611."""
-    runs = json.loads(row.loss_histogram)
-    if not runs or not row.lost or row.lost == 1:
-        return ""
-    if runs[0] == row.lost:
-        return " one by one"
-    if sum(runs) == 1:
-        return " in one run"
-    text, inside = "", _in_bursts(row)
-    if inside and row.loss_bursts and row.burst_duration_mean_ms is not None:
-        where = count(row.loss_bursts, "burst")
-        average = " on average" if row.loss_bursts > 1 else ""
-        of = _part(inside / row.lost)
-        text = f", {of} in {where} of {length(row.burst_duration_mean_ms / 1e3)}{average}"
-        if row.burst_density_pct is not None and row.burst_density_pct < 95:
-            text += f", where {_share(row.burst_density_pct)} was lost"
-    if row.loss_run_max:
-        text += f", at most {row.loss_run_max} in a row"
-    return text
-
-
-def _in_bursts(row: StreamRow) -> float | None:
-    """Packets lost inside RFC 3611's bursts, from its densities: lost = Db S + Dg (expected - S), S in bursts."""
-    if not row.loss_bursts or row.burst_density_pct is None or not row.lost or not row.expected:
-        return None
-    inside, outside = row.burst_density_pct / 100, (row.gap_density_pct or 0.0) / 100
-    if inside <= outside:
-        return None
-    return min(inside * (row.lost - outside * row.expected) / (inside - outside), float(row.lost))
-
-
-def _part(share: float) -> str:
-    for least, word in ((0.995, "all"), (0.85, "most"), (0.55, f"{100 * share:.0f} %"), (0.45, "half"), (0.0, "")):
-        if share >= least:
-            return f"{word or f'{100 * share:.0f} %'} of them"
-    return ""
-
-
-def _repaired(row: StreamRow) -> str:
-    """Whether copies made good what was lost; nothing where none could be seen to."""
-    if row.concealed_lost_s is None:
-        return ""
-    if row.recovered is None:
-        unseen = "whether copies repaired them is not measured: payload encrypted, or its codec not known"
-        return f"; {unseen}" if row.concealed_lost_s >= HEARD_S else ""
-    if row.recovered and row.concealed_lost_s < HEARD_S:
-        return ", all repaired by copies in later packets" if row.lost != 1 else ", repaired by a copy"
-    if row.recovered:
-        return f"; {count(row.recovered, 'packet')} repaired by copies in later packets"
-    return ""
-
-
-def _late(row: StreamRow) -> list[str]:
-    """Late packets with the buffer they were late for, and what another would have cost and saved."""
-    if row.overflowed:
-        full = f"{count(row.overflowed, 'packet')} thrown away: they came in a rush that overfilled the buffer"
-    else:
-        full = ""
-    if not row.late:
-        return [full]
-    text = f"{count(row.late, 'packet')} late for a {row.playout_model} buffer"
-    if row.concealed_late_s:
-        text += f": {length(row.concealed_late_s)} made up"
-    else:
-        text += ": copies or stretched sound stood in"
-    return [text, _other_buffer(row), full]
-
-
-def _other_buffer(row: StreamRow) -> str:
-    """The shortest fixed buffer that saves nine tenths of what any could, if it beats the buffer that was run."""
-    choices = json.loads(row.sweep or "[]")
-    if not choices or row.concealed_s is None:
-        return ""
-    now = min(choices, key=lambda item: abs(item["delay_ms"] - DEFAULT_MS))
-    least = min(item["concealed_s"] for item in choices)
-    enough = now["concealed_s"] - 0.9 * (now["concealed_s"] - least)
-    best = next(item for item in choices if item["concealed_s"] <= enough + 1e-9)
-    if best["delay_ms"] <= now["delay_ms"] or row.concealed_s - best["concealed_s"] < SAVED_S:
-        return ""
-    then = length(best["concealed_s"]) if best["concealed_s"] >= HEARD_S else "nothing"
-    return (
-        f"a fixed buffer of {best['delay_ms']:g} ms would have made up {then} in all,"
-        f" one of {now['delay_ms']:g} ms {length(now['concealed_s'])}"
-    )
-
-
 def _uneven(row: StreamRow) -> str:
     most = row.jitter_max_ms
     if most is None or most < jitter.Settings().enter_ms:
@@ -213,8 +105,8 @@ def _disordered(row: StreamRow) -> str:
     limits = reordering.Settings()
     if not row.reordered or (row.reordered < limits.min_packets and row.reorder_extent_max < limits.min_extent):
         return ""
-    share = _share(100 * row.reordered / row.packets)
-    return f"{count(row.reordered, 'packet')} out of order ({share}), up to {row.reorder_extent_max} behind"
+    of_all = share(100 * row.reordered / row.packets)
+    return f"{count(row.reordered, 'packet')} out of order ({of_all}), up to {row.reorder_extent_max} behind"
 
 
 def _twice(row: StreamRow) -> str:
@@ -222,7 +114,7 @@ def _twice(row: StreamRow) -> str:
         return ""
     if row.duplicates >= BOTH_SIDES * row.packets:
         return "each packet twice: the capture sees both sides of one device, or the network doubles them"
-    return f"{count(row.duplicates, 'packet')} came twice ({_share(100 * row.duplicates / row.packets)})"
+    return f"{count(row.duplicates, 'packet')} came twice ({share(100 * row.duplicates / row.packets)})"
 
 
 def _restarted(row: StreamRow) -> str:
@@ -300,7 +192,7 @@ def _not_measured(row: StreamRow) -> list[str]:
         where = "" if row.clock_rate_hz is None else " in part of the stream"
         name = f"--codec {row.payload_type}=NAME/RATE"
         return [
-            f"clock rate not known{where}: late packets, made-up sound and jitter not measured; name the codec with [codecs] in event.toml or"
-            f" {name} (as 111=opus/48000/2)"
+            f"clock rate not known{where}: late packets, made-up sound and jitter not measured;"
+            f" name the codec with [codecs] in event.toml or {name} (as 111=opus/48000/2)"
         ]
     return []
