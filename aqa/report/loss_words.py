@@ -77,7 +77,7 @@ def _repaired(row: StreamRow) -> str:
     if row.recovered is None:
         unseen = "whether copies repaired them is not measured: payload encrypted, or its codec not known"
         return f"; {unseen}" if row.concealed_lost_s >= HEARD_S else ""
-    if row.recovered and row.concealed_lost_s < HEARD_S:
+    if row.recovered >= (row.lost or 0) and row.concealed_lost_s < HEARD_S:
         return ", all repaired by copies in later packets" if row.lost != 1 else ", repaired by a copy"
     if row.recovered:
         return f"; {count(row.recovered, 'packet')} repaired by copies in later packets"
