@@ -25,7 +25,8 @@ def closeup(row: StreamRow, findings: Sequence[Finding], played: Played | None, 
     """
     parts = [_head(row, played, width), [wrapped(text, width, "  ") for text in sentences(row)]]
     if played is not None:
-        parts += [delay_plot(played, width), _sweep(row, width), _bursts(played.stream, row)]
+        title, *plot = delay_plot(played, width)
+        parts += [[wrapped(title, width), *plot], _sweep(row, width), _bursts(played.stream, row)]
     parts += [_findings(findings, width), [wrapped(text, width) for text in legend([row])]]
     return "\n\n".join("\n".join(lines) for lines in parts if lines)
 

@@ -77,9 +77,7 @@ def _stalled(row: StreamRow) -> str:
     if row.concealed_s is None:
         if pause_ms < STALL_MS:
             return ""
-        return (
-            f"no packet for {length(pause_ms / 1e3)}: a stall, or a pause of the sender (not known without a clock)"
-        )
+        return f"no packet for {length(pause_ms / 1e3)}: a stall or a pause of the sender; no buffer was run to tell"
     if pause_ms < STALL_MS:
         return ""
     if _all_lost(row):

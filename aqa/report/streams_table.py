@@ -16,7 +16,7 @@ from aqa.report.words import codec, count, plain
 
 NARROWEST = 40  # below that a table is no table
 ENDS = (47, 21, 17, 14, 11)  # longest address: IPv6 and port, IPv4 and port, enough to tell hosts and ports apart
-BASIC = 8  # rank of the last column that addresses are shortened for
+BASIC = 9  # rank of the last column that addresses are shortened for
 MOST_MODELS = 4
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 _INDENT = "    "
