@@ -3,11 +3,9 @@
 import json
 
 from aqa.model import StreamRow
-from aqa.playout import Buffer
 from aqa.report.words import count, length
 
 HEARD_S = 0.0005  # made-up sound below half a millisecond is rounding
-DEFAULT_MS = Buffer().delay_ms  # what a fixed buffer is compared with
 SAVED_S = 0.05  # RFC 7294's severely concealed second, as in the playout model: less is not worth longer delay
 
 
@@ -103,9 +101,10 @@ def late(row: StreamRow) -> list[str]:
 def _other_buffer(row: StreamRow) -> str:
     """The shortest fixed buffer that saves nine tenths of what any could, if it beats the buffer that was run."""
     choices = json.loads(row.sweep or "[]")
-    if not choices or row.concealed_s is None:
+    if not choices or row.concealed_s is None or row.playout_model is None:
         return ""
-    now = min(choices, key=lambda item: abs(item["delay_ms"] - DEFAULT_MS))
+    own_ms = float(row.playout_model.split()[-2])  # "neteq 60 ms", "fixed 200 ms": the sweep has that delay too
+    now = min(choices, key=lambda item: abs(item["delay_ms"] - own_ms))
     least = min(item["concealed_s"] for item in choices)
     enough = now["concealed_s"] - 0.9 * (now["concealed_s"] - least)
     best = next(item for item in choices if item["concealed_s"] <= enough + 1e-9)

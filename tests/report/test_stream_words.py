@@ -11,8 +11,10 @@ from report_builder import stream as row
 from report_builder import told
 from streams import stream
 
+from aqa.logs import worst_first
 from aqa.measures.loss import burst_groups, loss_runs
 from aqa.model import StreamRow
+from aqa.packets import read_log
 from aqa.report.loss_words import _in_bursts, share
 from aqa.report.stream_words import faults, remarks, sentences
 from aqa.streams import stream_row
@@ -181,6 +183,29 @@ def test_the_worst_ten_seconds_are_told_where_they_stand_out():
     worse = clean(mos_estimated=3.5, worst_interval_mos=2.1, worst_interval_start_s=40.0)
     assert said(worse)[-1] == "worst 10 s from 00:00:40: estimated MOS 2.1"
     assert said(dataclasses.replace(worse, worst_interval_mos=3.1)) == ["nothing wrong found"]
+
+
+CAPTURES = {  # what the corpus publishes of each, as a sentence of its first stream
+    "asterisk+testsuite/16_bit_48khz_60_fec_dropped.pcapng": (
+        "29 packets lost one by one (0.97 %), all repaired by copies in later packets"
+    ),
+    "asterisk+testsuite/16_bit_48khz_60_fec_rtp.pcapng": "nothing wrong found",
+    "asterisk+testsuite/A_party_g711a.pcap": "nothing wrong found",
+    "asterisk+testsuite/opus-2013785496.pcap": "nothing wrong found",  # its telephone events are no loss
+    "BelledonneCommunications+mediastreamer2/firstvalid.pcapng": "nothing wrong found",
+    "BelledonneCommunications+mediastreamer2/poor_jitter_quality_22.pcapng": "nothing came for 12.6 s",
+    "BelledonneCommunications+mediastreamer2/opus-poor-quality.pcapng": "nothing came for 793 ms",
+    "BelledonneCommunications+mediastreamer2/audio-80-75-0c60.pcapng": "240 packets lost (12.1 %), all of them in",
+    "BelledonneCommunications+mediastreamer2/rtp-534late-24loss-7000total.pcapng": "24 packets lost (0.34 %)",
+    "hdiniz+rtpdump/sample1_ipv4_amr-nb.pcap": "each packet twice: the capture sees both sides",
+}
+
+
+@pytest.mark.parametrize("name", CAPTURES)
+def test_real_captures_say_what_is_known_of_them(corpus, name):
+    log = read_log(corpus / "rtp-pcap" / name, name=name, codecs={})
+    rows = worst_first([stream_row(item, item.log_start_ns) for item in log.streams])
+    assert any(text.startswith(CAPTURES[name]) for text in said(rows[0])), said(rows[0])
 
 
 def test_small_shares_are_not_rounded_to_nothing():
