@@ -1,7 +1,11 @@
 """One stream closely: the plot shows what came when, the tables what was found."""
 
+import contextlib
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -139,3 +143,38 @@ def test_worst_first_is_by_made_up_sound():
     rows = json.loads(run(DEMO, "--json").stdout)
     made_up = [row["concealed_s"] for row in rows]
     assert made_up == sorted(made_up, reverse=True)
+
+
+def test_a_terminal_gets_the_worst_40_and_a_pipe_all(tmp_path):
+    wire = frames([p for n in range(45) for p in talk(20, ssrc=n + 1)])
+    (tmp_path / "many.pcap").write_bytes(pcap(sorted(wire, key=lambda item: item[0])))
+    command = [sys.executable, "-m", "aqa.cli", "packets", str(tmp_path / "many.pcap")]
+
+    def on_terminal(*more):
+        main, end = os.openpty()
+        process = subprocess.Popen([*command, *more], stdout=end, env={**os.environ, "COLUMNS": "100"})
+        os.close(end)
+        out = b""
+        with contextlib.suppress(OSError):  # Linux ends a terminal that was closed with an error
+            while block := os.read(main, 65_536):
+                out += block
+        os.close(main)
+        assert process.wait() == 0
+        return out.decode()
+
+    shown = on_terminal("--csv")  # programs get all of them
+    assert shown.count("0x000000") == 45
+    shown = on_terminal().replace("\N{NO-BREAK SPACE}", " ")
+    assert sum(line.startswith("0x000000") for line in shown.splitlines()) == 40
+    assert "5 more streams, none of them worse than these; --all prints all of them" in shown
+    piped = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert sum(line.startswith("0x000000") for line in piped.splitlines()) == 45
+
+
+def test_stats_of_one_end_are_shown_without_a_plot(corpus):
+    file = corpus / "webrtc-stats" / "jitsi+rtcstats-server" / "google-standard-stats-p2p"
+    ran = run(file, "--stream", "0xcffac366")
+    shown = ran.stdout.replace("\N{NO-BREAK SPACE}", " ")
+    assert ran.exit_code == 0, ran.stderr
+    assert "received, by stats" in shown and "could be heard" in shown
+    assert "concealed audio" in shown and "no plot" not in shown
