@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from aqa import __version__
-from aqa.console import progress, put, put_json, say
+from aqa.console import progress, put, put_bytes, put_json, say
 
 if TYPE_CHECKING:
-    from aqa.model import StreamRow
     from aqa.settings import Settings
 
 app = typer.Typer(
@@ -118,60 +117,58 @@ def trends(
 @app.command()
 def packets(
     files: Annotated[list[Path], typer.Argument(help="Packet logs and stats dumps.")],
+    stream: Annotated[
+        str | None, typer.Option("--stream", help="SSRC to look at closely: delay, buffers, bursts, findings.")
+    ] = None,
+    codec: Annotated[
+        list[str] | None, typer.Option("--codec", help="What a payload type is: 111=opus/48000/2. Repeatable.")
+    ] = None,
+    settings: SettingsFile = None,
+    all_streams: Annotated[
+        bool, typer.Option("--all", help="On a terminal, all streams; else the worst 40.")
+    ] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Rows as CSV on stdout.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """A table of the RTP streams in packet logs and stats dumps, worst first; nothing else needed."""
-    from aqa.model import InputError
-    from aqa.report.terminal import streams_table
+    """The RTP streams in packet logs and stats dumps, worst first, and what is wrong with each.
 
-    rows, left_out, failed = [], {}, False
-    for file in files:
-        try:
-            found, skipped, warning = _streams_in(file)
-        except InputError as error:
-            say(str(error))
-            failed = True
-            continue
-        if warning:
-            say(warning)
-            failed = True
-        rows += found
-        left_out[str(file)] = skipped
-    rows.sort(key=lambda row: (-(row.loss_pct or 0.0), -(row.jitter_max_ms or 0.0), row.log, row.ssrc))
-    if as_json:
-        put_json([asdict(row) for row in rows])
-    elif csv:
-        from aqa.report.data import rows_csv
+    Worst: most seconds of sound made up by the jitter buffer, then lost %, late %, jitter. Nothing else is needed.
+    With --stream, --json prints {"stream": row, "findings": [...]}; a list of such if several have that SSRC.
+    """
+    from aqa import look
+    from aqa.logs import codecs_of
 
-        sys.stdout.write(rows_csv(rows).decode())
-    else:
-        put(streams_table(rows, left_out))
-    if failed:
+    with _errors_as(WRONG_USE):
+        how = look.Look(
+            settings=_settings(settings),
+            codecs=codecs_of(codec or []),
+            as_json=as_json,
+            as_csv=csv,
+            all_streams=all_streams,
+            cores=_cores(),
+        )
+        whole = look.streams(files, how) if stream is None else look.one_stream(files, stream, how)
+    if not whole:
         raise typer.Exit(WRONG_INPUT)
 
 
-def _streams_in(file: Path) -> "tuple[list[StreamRow], dict[str, int], str | None]":
-    """Rows of one log or dump, what is in no row by reason, and why it was not read to its end."""
-    from aqa.packets import open_log
-    from aqa.receivers import carried, track_row
-    from aqa.reported import joined
-    from aqa.stats import holds_stats, read_stats_log
-    from aqa.streams import stream_row
+@app.command()
+def export(
+    event: Annotated[str, typer.Argument(help="Event id.")],
+    form: Annotated[str, typer.Option("--as", help="csv, json or wireshark (display filters).")],
+    output: Annotated[Path | None, typer.Option("--output", help="File to write; else stdout.")] = None,
+    data: Data = Path("data"),
+) -> None:
+    """The findings of an event for other programs."""
+    from aqa.report.exports import exporter, write_to
+    from aqa.store import Store
 
-    if holds_stats(file):
-        dump = read_stats_log(file, name=str(file))
-        for note in dump.notes:
-            say(f"{file}: {note}")
-        tracks = [track for track in dump.tracks if carried(track)]
-        empty = sum(track.direction != "playout" for track in dump.tracks) - len(tracks)
-        rows = [track_row(track, track.log_start_ns) for track in tracks]
-        return rows, ({"streams without a packet": empty} if empty else {}), dump.warning
-    log = open_log(file, name=str(file), codecs={})
-    if log.note:
-        say(f"{file}: {log.note}")
-    found, skipped = log.each(lambda stream: stream_row(stream, stream.log_start_ns), _cores())
-    return joined(found), skipped, log.warning
+    with _errors_as(WRONG_USE):
+        content = exporter(form)(Store(data).analysis(event))
+        if output is None:
+            put_bytes(content)
+        else:
+            write_to(output, content)
 
 
 @app.command()

@@ -47,3 +47,10 @@ def put(text: str) -> None:
 def put_json(rows: Any) -> None:
     """Data for programs, on stdout."""
     sys.stdout.write(json.dumps(rows, indent=1, ensure_ascii=True) + "\n")
+
+
+def put_bytes(content: bytes) -> None:
+    """Data for programs, on stdout, line ends as they are."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()

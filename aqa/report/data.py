@@ -38,17 +38,17 @@ def report_json(analysis: Analysis) -> bytes:
         "not_measured": loose["not_measured"],
         "problems": loose["problems"],
     }
-    return (json.dumps(_finite(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode(
+    return (json.dumps(finite(report), indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode(
         "utf-8", "backslashreplace"
     )
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """`value` with null for what JSON has no number for (minus infinity of digital silence, NaN)."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 

@@ -1,25 +1,12 @@
 """Tables and text for the terminal: plain text that fits 100 columns, worst first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from aqa.model import Analysis, Finding, StreamRow
-from aqa.report.words import codec, event_time
+from aqa.model import Analysis, Finding
+from aqa.report.words import event_time
 
 NOT_MEASURED = "n/m"
-_STREAM_HEAD = (
-    "ssrc",
-    "from",
-    "to",
-    "codec",
-    "clock",
-    "packets",
-    "lost",
-    "lost %",
-    "dup",
-    "jitter ms",
-    "pause ms",
-)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
@@ -33,47 +20,6 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) 
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
-
-
-def streams_table(rows: Sequence[StreamRow], left_out: Mapping[str, Mapping[str, int]]) -> str:
-    """The streams of packet logs, one line each; jitter is RFC 3550 at the end, n/m where no clock is known.
-
-    `left_out` is what each log holds besides: frames in no stream, by reason.
-    """
-    notes = [f"{log}: in no stream: {_counts(reasons)}" for log, reasons in left_out.items() if reasons]
-    if not rows:
-        return "\n".join(["no RTP stream", *notes])
-    lines = [
-        (
-            row.ssrc,
-            row.src or row.source,
-            row.dst or row.direction or "",
-            codec(row),
-            _clock(row),
-            f"{row.packets}",
-            _cell(row.lost),
-            _cell(None if row.loss_pct is None else f"{row.loss_pct:.2f}"),
-            _cell(row.duplicates),
-            _number(row.jitter_ms, 2),
-            _number(row.delta_max_ms, 0),
-        )
-        for row in rows
-    ]
-    note = "n/m: not measured (the clock rate is not known); jitter: RFC 3550 6.4.1, at the end"
-    return "\n".join([table(_STREAM_HEAD, lines, left=5), note, *notes])
-
-
-def _counts(reasons: Mapping[str, int]) -> str:
-    """How many frames for each reason, the most first."""
-    most = sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{many:,} {reason}" for reason, many in most)
-
-
-def _clock(row: StreamRow) -> str:
-    """Every clock rate the stream had, and where they are from."""
-    if row.clock_rate_hz is None:
-        return NOT_MEASURED
-    return f"{row.clock_rates or row.clock_rate_hz} {row.clock_rate_from}"
 
 
 def trends_table(rows: Sequence[dict[str, Any]]) -> str:
