@@ -1,8 +1,27 @@
 """How kernels are compiled, in one place."""
 
+import sys
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any
+
+_BLAS = "scipy.linalg.cython_blas"
+
+
+def _njit() -> Any:
+    """numba's compiler, without SciPy's linear algebra, which it would import (0.2 s) in case a kernel wants BLAS.
+
+    None of ours does, and np.convolve, the only thing affected, then does without.
+    """
+    hidden = _BLAS not in sys.modules
+    if hidden:
+        sys.modules[_BLAS] = None  # type: ignore[assignment]
+    try:
+        import numba.np.arraymath  # noqa: PLC0415 - half a second; what asks for BLAS, once
+    finally:
+        if hidden:
+            del sys.modules[_BLAS]
+    return numba.njit
 
 
 class Kernel:
@@ -17,10 +36,7 @@ class Kernel:
 
     @cached_property
     def _run(self) -> Any:
-        from numba import njit  # noqa: PLC0415 - half a second
-
-        make: Any = njit
-        return make(self._signature, cache=True, nogil=True, _nrt=self._arrays)(self._function)
+        return _njit()(self._signature, cache=True, nogil=True, _nrt=self._arrays)(self._function)
 
     def __call__(self, *arguments: Any) -> Any:
         """Run it."""
@@ -38,7 +54,4 @@ def compiled(signature: str, *, arrays: bool = False) -> Callable[[Callable[...,
 
 def inlined(function: Callable[..., Any]) -> Any:
     """A function that only kernels call: compiled as part of them. It makes no arrays."""
-    from numba import njit  # noqa: PLC0415
-
-    make: Any = njit
-    return make(nogil=True, _nrt=False)(function)
+    return _njit()(nogil=True, _nrt=False)(function)
