@@ -39,7 +39,7 @@ def read_one(file: Path, codecs: Mapping[int, str]) -> OneLog:
         dump = read_stats_log(file, name=str(file))
         tracks = tuple(track for track in dump.tracks if carried(track))
         empty = sum(track.direction != "playout" for track in dump.tracks) - len(tracks)
-        unused = (f"{empty} announced and never used",) if empty else ()
+        unused = (f"{empty} stream{'s' * (empty > 1)} without a packet: announced, never used",) if empty else ()
         return OneLog(str(file), tracks, {}, dump.warning, (*dump.notes, *unused))
     log = read_log(file, name=str(file), codecs=codecs)
     notes = [log.note] if log.note else []
