@@ -77,7 +77,7 @@ def _read_stats(file: Path) -> OneLog:
     dump = read_stats_log(file, name=str(file))
     tracks = tuple(track for track in dump.tracks if carried(track))
     empty = sum(track.direction != "playout" for track in dump.tracks) - len(tracks)
-    unused = (f"{empty} announced and never used",) if empty else ()
+    unused = (f"{empty} stream{'s' * (empty > 1)} without a packet: announced, never used",) if empty else ()
     return OneLog(str(file), None, tracks, dump.warning, (*dump.notes, *unused))
 
 

@@ -15,8 +15,9 @@ from aqa.report.terminal import NOT_MEASURED, table
 from aqa.report.words import codec, count, plain
 
 NARROWEST = 40  # below that a table is no table
-ENDS = (47, 21, 17, 14, 11)  # longest address: IPv6 and port, IPv4 and port, enough to tell hosts and ports apart
-BASIC = 9  # rank of the last column that addresses are shortened for
+FITS = ((47, 9), (21, 9), (17, 8), (14, 8), (11, 8), (21, 7), (17, 7), (14, 7), (11, 7))
+"""What is tried in turn: how long addresses may be (IPv6 and port, IPv4 and port, less), and the rank of the last
+column that has to fit beside them: 9 packets, 8 where to, 7 where from."""
 MOST_MODELS = 4
 ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
 _INDENT = "    "
@@ -64,9 +65,10 @@ def table_fitting(columns: Sequence[_Column], width: int) -> list[str]:
     kept: list[_Column] = []
     used = -2  # two blanks between columns
     for column in sorted(columns, key=lambda item: item.rank):
-        if used + 2 + column.width <= width or not kept:
-            kept.append(column)
-            used += 2 + column.width
+        used += 2 + column.width
+        if used > width and kept:
+            break
+        kept.append(column)
     names = [item for item in columns if item in kept]
     cells = list(zip(*(item.cells for item in names), strict=True))
     left = sum(item.left for item in names)
@@ -74,9 +76,9 @@ def table_fitting(columns: Sequence[_Column], width: int) -> list[str]:
 
 
 def _columns(rows: Sequence[StreamRow], width: int) -> list[_Column]:
-    for most in ENDS:
+    for most, last in FITS:
         found = _all_columns(rows, most)
-        if sum(item.width + 2 for item in found if item.rank <= BASIC) - 2 <= width:
+        if sum(item.width + 2 for item in found if item.rank <= last) - 2 <= width:
             break
     return found
 
@@ -147,7 +149,7 @@ def clock(row: StreamRow) -> str:
 
 def _codec(row: StreamRow) -> str:
     """The codec's name without its rate, which has a column of its own."""
-    return plain(codec(row).split("/")[0])
+    return NOT_MEASURED if row.codec is None and row.payload_type is None else plain(codec(row).split("/")[0])
 
 
 def wrapped(text: str, width: int, indent: str = "") -> str:
