@@ -8,8 +8,8 @@ from aqa.compiled import compiled
 from aqa.measures.clock import FASTEST_HZ
 from aqa.model import Flags, Ints
 
-MAX_DROPOUT = 3000  # RFC 3550 A.1: a larger step forward is a restart, if the next packets confirm it
-MAX_MISORDER = 100  # RFC 3550 A.1: a larger step backward likewise
+MAX_DROPOUT = 3000  # RFC 3550 A.1: a step forward of as much or more is a restart, if the next packets confirm it
+MAX_MISORDER = 100  # RFC 3550 A.1: a step backward of as much or more likewise
 MAX_TIME_JUMP_S = 10.0  # libwebrtc's alert: capture time that jumps this far beyond elapsed time (alerts.cc)
 MAX_TIME_BACK_S = 1.0  # in-order packets may step back in time a little (B frames), not this far
 
@@ -26,7 +26,7 @@ def _confirmed(sequence: NDArray[np.uint16], i: int) -> bool:
     following = min(4, len(sequence) - 1 - i)
     near = 0
     for j in range(i + 1, i + 1 + following):
-        if -MAX_MISORDER <= _step(sequence[j], sequence[i]) < MAX_DROPOUT:
+        if -MAX_MISORDER < _step(sequence[j], sequence[i]) < MAX_DROPOUT:
             near += 1
     return following > 0 and near >= min(2, following)
 
@@ -40,7 +40,7 @@ def _extend_kernel(sequence: NDArray[np.uint16], extended: Ints, segment: NDArra
     now = int32(0)
     for i in range(1, len(sequence)):
         step = _step(sequence[i], top)
-        if not -MAX_MISORDER <= step < MAX_DROPOUT:
+        if not -MAX_MISORDER < step < MAX_DROPOUT:
             if _confirmed(sequence, i):
                 top = ((top >> 16) + 1 << 16) + sequence[i]
                 now += int32(1)
