@@ -5,7 +5,7 @@
 
 import subprocess
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,25 +42,25 @@ class Difference:
 
 
 REASONS = {
-    "few packets": "aqa: one to four packets do not tell RTP from chance (`measures/rtp.py`, MIN_PACKETS); tshark's"
-    " heuristic takes each packet by itself, and Telegram's random bytes make 13 streams so",
-    "port of another protocol": "aqa: the packets are RTP by dpkt too (steps of one, media time with them); tshark"
-    " gave the flow to another dissector by its port or by an earlier description, and never asked its heuristic",
-    "packets of another protocol": "aqa: as above for a part of the stream's packets; SDP had named the port for T.38,"
-    " and the sender went on with RTP (version 2, same SSRC, numbers going on)",
-    "no clock": "aqa: tshark knows no clock of a dynamic payload type without SDP, and prints 0; the clock inferred"
-    " from the packets gives a jitter",
-    "too short for a clock": "tie: neither knows the clock; tshark prints 0, aqa nothing",
-    "duplicates as gain": "aqa: tshark's lost is span less packets, so each duplicate takes one loss away (RFC 3550 A.3"
-    " does it too); no more were lost in truth than numbers are missing",
-    "duplicates in jitter": "aqa: a second copy, microseconds after the first, says nothing of the network's delay;"
-    " RFC 3550 A.8 runs on each packet that is valid, and A.1 leaves what to do with duplicates open",
-    "telephone events": "aqa: the timestamp of an event stands still (RFC 4733 2.2); tshark skips events for want of a"
-    " clock but moves the time of the last packet on, so the first packet after each is a spike",
-    "marked packets": "definition: tshark leaves packets with a marker bit out of the mean, and of the maximum of"
-    " jitter and pause; in video the bit is on each frame's last packet. RFC 3550 6.4.1 leaves none out",
-    "comfort noise": "definition: tshark leaves comfort noise, and the packet after it, out of mean and maximum",
-    "back in time": "definition: tshark leaves packets whose timestamp steps back out of mean and maximum",
+    "few packets": "aqa: one to four packets do not tell RTP from chance (MIN_PACKETS); tshark's heuristic takes each"
+    " packet by itself, and makes 13 streams of one packet each of Telegram's random bytes",
+    "time jumps in a short stream": "tie: nine packets of a retransmission stream in TURN over TCP, whose timestamps go"
+    " 0, 2313019855, +3870, -3870; under ten packets aqa asks for no fault at all",
+    "port of another protocol": "aqa: RTP by dpkt too (363 packets of two SSRCs, steps of one, media time with them);"
+    " tshark takes UDP port 443 for QUIC",
+    "rtp over tcp": "aqa: RFC 4571 frames (length 1212 each, version 2, steps of one, 1200 bytes of A-law per 150 ms);"
+    " tshark has no heuristic for RTP over TCP",
+    "packets of another protocol": "aqa: 27 packets of 172 bytes go on with the SSRC, numbers and timestamps of the same"
+    " stream (by dpkt); tshark calls them T.38, as the call had been there before",
+    "no clock": "aqa: tshark knows no clock of a dynamic type without SDP and prints 0; aqa infers it from the packets",
+    "no clock for either": "tie: too few packets, or an odd clock; tshark prints 0, aqa nothing",
+    "duplicates as gain": "aqa: tshark's lost is span less packets, so each duplicate takes one loss away (as RFC 3550"
+    " A.3 does); theirs is ours less the duplicates, exactly",
+    "telephone events": "aqa: an event's timestamp stands still (RFC 4733 2.2); tshark has no clock for it and passes it"
+    " over, but for the time of the last packet: the next packet's jitter is a spike",
+    "clock change": "aqa: the second clock of the stream is inferred; tshark's figures are of the first 20 packets",
+    "marked packets": "definition: tshark leaves packets with a marker bit, comfort noise and those whose timestamp is"
+    " behind out of mean and maximum; RFC 3550 6.4.1 leaves none out, and a pause is one whatever ends it",
 }
 """Why a field differs: who is right, and how that is known. The replica below gives tshark's figure for each."""
 
@@ -105,3 +105,75 @@ def replica(stream: Stream, *, hz: dict[int, int]) -> tuple[float, float, float]
                     most, mean = max(most, jitter), (mean * (n - 1) + jitter) / n
         before_ms, stamp, kind = at_ms, max(stamp, ticks), int(now)
     return pause, mean, most
+
+
+def known_clocks(stream: Stream) -> dict[int, int]:
+    """The clocks that tshark knows: RFC 3551's, and those of SDP."""
+    hz = {kind: rate for kind, (_, rate) in STATIC.items()} | {19: 8000}
+    if stream.clock_rate_from == "sdp" and stream.clock_rate_hz:
+        hz |= dict.fromkeys(set(stream.payload_types[~stream.auxiliary].tolist()), stream.clock_rate_hz)
+    return hz
+
+
+def _jitter_reason(stream: Stream, row: StreamRow, theirs: Theirs) -> str:
+    if theirs.jitter_max_ms == 0:
+        return "no clock" if row.jitter_max_ms is not None else "no clock for either"
+    if "," in row.clock_rates:
+        return "clock change"
+    if stream.auxiliary.any() and not (stream.payload_types == 13).any():
+        return "telephone events"
+    return "marked packets"
+
+
+def _of_stream(stream: Stream, row: StreamRow, theirs: Theirs) -> Iterator[tuple[str, str, str, str]]:
+    """Field, theirs, ours and why of each difference in one stream."""
+    whole = theirs.packets == row.packets
+    if not whole:
+        yield "packets", str(theirs.packets), str(row.packets), "packets of another protocol"
+    if theirs.lost != row.lost:
+        yield "lost", str(theirs.lost), str(row.lost), "duplicates as gain"
+    for name in ("delta_max_ms", "jitter_mean_ms", "jitter_max_ms"):
+        their, our = getattr(theirs, name), getattr(row, name)
+        if our is None or abs(their - our) > CLOSE_MS:
+            why = "marked packets" if name == "delta_max_ms" else _jitter_reason(stream, row, theirs)
+            yield name, f"{their:.3f}", "-" if our is None else f"{our:.3f}", why if whole else "packets of another protocol"
+
+
+def differences(path: Path) -> Iterator[Difference]:
+    """All of one capture; where both have the same packets, tshark's figures are those of the replica."""
+    theirs = tshark_streams(path)
+    for stream in packets.read_log(path, name=path.name, codecs={}).streams:
+        who = f"0x{stream.ssrc:08x} {stream.src} > {stream.dst}"
+        row = streams.stream_row(stream, stream.log_start_ns)
+        one = theirs.pop((stream.ssrc, stream.src, stream.dst), None)
+        if one is None:
+            why = "port of another protocol" if stream.dst.endswith(":443") else "rtp over tcp"
+            yield Difference(path.name, who, "stream", "-", f"{row.packets} packets", why)
+            continue
+        if one.packets == row.packets:
+            again = replica(stream, hz=known_clocks(stream))
+            same = zip((one.delta_max_ms, one.jitter_mean_ms, one.jitter_max_ms), again, strict=True)
+            assert all(abs(a - b) < 0.002 for a, b in same), (path.name, who, one, again)
+        for item in _of_stream(stream, row, one):
+            yield Difference(path.name, who, *item)
+    for (ssrc, src, dst), one in theirs.items():
+        why = "few packets" if one.packets < 5 else "time jumps in a short stream"
+        yield Difference(path.name, f"0x{ssrc:08x} {src} > {dst}", "stream", f"{one.packets} packets", "-", why)
+
+
+def captures_of(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.suffix in (".pcap", ".pcapng"))
+
+
+def markdown(found: list[Difference]) -> str:
+    """The differences as two tables: the kinds with who is right and why, then each one."""
+    number = Counter(item.why for item in found)
+    lines = ["| kind | number | who is right, and why |", "|---|--:|---|"]
+    lines += [f"| {why} | {n} | {REASONS[why]} |" for why, n in number.most_common()]
+    lines += ["", "| capture | stream | field | tshark | aqa | kind |", "|---|---|---|--:|--:|---|"]
+    lines += [f"| {d.log} | {d.stream} | {d.field} | {d.theirs} | {d.ours} | {d.why} |" for d in found]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(markdown([item for path in captures_of(Path(sys.argv[1])) for item in differences(path)]), end="")

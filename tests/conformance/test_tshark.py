@@ -1,0 +1,24 @@
+"""tshark on every capture of the corpus: no difference but the kinds that `tshark.py` explains, and so many of each."""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tshark import REASONS, captures_of, differences
+
+COUNTS = {}
+
+
+@pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
+def test_every_difference_has_a_reason(corpus: Path) -> None:
+    """Where both see the same packets, `tshark.replica` gives tshark's pause and jitter to 2 us, packet by packet:
+
+    the rules it is written by are the whole difference. Lost differs by the duplicates, exactly.
+    """
+    found = [item for path in captures_of(corpus) for item in differences(path)]
+    assert Counter(item.why for item in found) == COUNTS
+    assert set(COUNTS) == set(REASONS)
+    for item in found:
+        if item.field == "lost":
+            assert int(item.theirs) < int(item.ours) and item.why == "duplicates as gain"
