@@ -131,6 +131,7 @@ def _of_stream(stream: Stream, row: StreamRow, theirs: Theirs) -> Iterator[tuple
     if not whole:
         yield "packets", str(theirs.packets), str(row.packets), "packets of another protocol"
     if theirs.lost != row.lost:
+        assert theirs.lost == (row.lost or 0) - (row.duplicates or 0)
         yield "lost", str(theirs.lost), str(row.lost), "duplicates as gain"
     for name in ("delta_max_ms", "jitter_mean_ms", "jitter_max_ms"):
         their, our = getattr(theirs, name), getattr(row, name)
