@@ -121,7 +121,8 @@ def _stretch_kernel(  # type: ignore[no-untyped-def]
 ):
     """Index of the stretch of each packet; `clock` is Hz, 0 unknown, -1 telephone event.
 
-    Media that comes `MAX_TIME_JUMP_S` earlier than the least delayed packet before allows is of a new count;
+    Media that comes `MAX_TIME_JUMP_S` earlier than the least delayed packet before allows is of a new count, and a
+    capture clock that was set back by as much begins anew too;
     media that comes late is a stall, and catching up after one is no jump.
     """
     now = int32(0)
@@ -138,9 +139,10 @@ def _stretch_kernel(  # type: ignore[no-untyped-def]
         elif ahead and last >= 0 and clock[i] >= 0:
             hz = clock[i] if clock[i] > 0 else int64(FASTEST_HZ)
             advance = (timestamp[i] - timestamp[last]) / hz
-            elapsed = max((arrival_ns[i] - arrival_ns[last]) * 1e-9, 0.0)
-            delay += elapsed - advance
-            if clock[i] != clock[last] or advance < -MAX_TIME_BACK_S or delay < least - MAX_TIME_JUMP_S:
+            elapsed = (arrival_ns[i] - arrival_ns[last]) * 1e-9
+            set_back = elapsed < -MAX_TIME_JUMP_S
+            delay += max(elapsed, 0.0) - advance
+            if clock[i] != clock[last] or advance < -MAX_TIME_BACK_S or set_back or delay < least - MAX_TIME_JUMP_S:
                 now += int32(1)
                 delay, least = 0.0, 0.0
             least = min(least, delay)

@@ -53,7 +53,9 @@ def test_dns(tmp_path: Path, seed: int, count: int, counts_up: bool) -> None:
     for i in range(count):
         number = (first + i) & 0xFFFF if counts_up else int(rng.integers(65_536))
         head = struct.pack(">HHHHHH", number, 0x8180 if i % 2 else 0x0100, 1, i % 2, 0, 0)
-        made.append(head + b"\x03www\x07example\x03com\0\0\x01\0\x01" + (b"\xc0\x0c\0\x01\0\x01" + rng.bytes(10)) * (i % 2))
+        made.append(
+            head + b"\x03www\x07example\x03com\0\0\x01\0\x01" + (b"\xc0\x0c\0\x01\0\x01" + rng.bytes(10)) * (i % 2)
+        )
     assert streams_of(tmp_path, made, 53) == 0
 
 
@@ -86,15 +88,15 @@ def test_stun(tmp_path: Path, seed: int, count: int, kind: int) -> None:
 
 @BULK
 @given(SEEDS, PORTS, st.integers(20, 300), st.sampled_from([0x80, 0x90, 0xA0, 0xBF]), st.sampled_from("<>"))
-def test_games_that_count(
-    tmp_path: Path, seed: int, port: int, count: int, first: int, order: str
-) -> None:
+def test_games_that_count(tmp_path: Path, seed: int, port: int, count: int, first: int, order: str) -> None:
     """A game's packet: a type byte, a flags byte, a 32-bit tick that counts up, its session, and state.
 
     Read as RTP the tick's upper half stands still as the sequence number, its lower half is the timestamp's upper."""
     rng = np.random.default_rng(seed)
     tick, session = int(rng.integers(2**31)), rng.bytes(6)
-    made = [bytes([first, i % 7]) + struct.pack(order + "I", tick + i) + session + rng.bytes(60) for i in range(count)]
+    made = [
+        bytes([first, i % 7]) + struct.pack(order + "I", tick + i) + session + rng.bytes(60) for i in range(count)
+    ]
     found = streams_of(tmp_path, made, port)
     assert found == 0
 

@@ -93,9 +93,7 @@ def wrapped(kind: str, number: int, packet: bytes) -> bytes:
         "rfc 4571": tcp(struct.pack(">H", size) + packet, 1000 + number * (size + 2)),
         "rtsp": tcp(b"$\0" + struct.pack(">H", size) + packet, 1000 + number * (size + 4)),
         "channel over tcp": tcp(struct.pack(">HH", 0x4000, size) + packet, 1000 + number * (size + 4)),
-        "indication over tcp": tcp(
-            stun(0x0017, (0x0012, bytes(8)), (0x0013, packet)), 1000 + number * (36 + size)
-        ),
+        "indication over tcp": tcp(stun(0x0017, (0x0012, bytes(8)), (0x0013, packet)), 1000 + number * (36 + size)),
     }
     return ethernet(ipv4(forms[kind], protocol=17 if kind in ("udp", "channel", "indication") else 6))
 

@@ -1,4 +1,4 @@
-"""tshark on every capture of the corpus: no difference but the kinds that `tshark.py` explains, and so many of each."""
+"""tshark on every capture of the corpus: no difference but those that `tshark.py` explains, so many of each kind."""
 
 import shutil
 from collections import Counter

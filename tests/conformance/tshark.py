@@ -1,6 +1,6 @@
 """tshark as an oracle: what it says of the streams of a capture, where it differs from us, and by which of its rules.
 
-    PYTHONPATH=.:tests:tests/conformance python tests/conformance/tshark.py FOLDER > differences.md
+PYTHONPATH=.:tests:tests/conformance python tests/conformance/tshark.py FOLDER > differences.md
 """
 
 import subprocess
@@ -42,25 +42,44 @@ class Difference:
 
 
 REASONS = {
-    "few packets": "aqa: one to four packets do not tell RTP from chance (MIN_PACKETS); tshark's heuristic takes each"
-    " packet by itself, and makes 13 streams of one packet each of Telegram's random bytes",
-    "time jumps in a short stream": "tie: nine packets of a retransmission stream in TURN over TCP, whose timestamps go"
-    " 0, 2313019855, +3870, -3870; under ten packets aqa asks for no fault at all",
-    "port of another protocol": "aqa: RTP by dpkt too (363 packets of two SSRCs, steps of one, media time with them);"
-    " tshark takes UDP port 443 for QUIC",
-    "rtp over tcp": "aqa: RFC 4571 frames (length 1212 each, version 2, steps of one, 1200 bytes of A-law per 150 ms);"
-    " tshark has no heuristic for RTP over TCP",
-    "packets of another protocol": "aqa: 27 packets of 172 bytes go on with the SSRC, numbers and timestamps of the same"
-    " stream (by dpkt); tshark calls them T.38, as the call had been there before",
-    "no clock": "aqa: tshark knows no clock of a dynamic type without SDP and prints 0; aqa infers it from the packets",
-    "no clock for either": "tie: too few packets, or an odd clock; tshark prints 0, aqa nothing",
-    "duplicates as gain": "aqa: tshark's lost is span less packets, so each duplicate takes one loss away (as RFC 3550"
-    " A.3 does); theirs is ours less the duplicates, exactly",
-    "telephone events": "aqa: an event's timestamp stands still (RFC 4733 2.2); tshark has no clock for it and passes it"
-    " over, but for the time of the last packet: the next packet's jitter is a spike",
-    "clock change": "aqa: the second clock of the stream is inferred; tshark's figures are of the first 20 packets",
-    "marked packets": "definition: tshark leaves packets with a marker bit, comfort noise and those whose timestamp is"
-    " behind out of mean and maximum; RFC 3550 6.4.1 leaves none out, and a pause is one whatever ends it",
+    "few packets": (
+        "aqa: one to four packets do not tell RTP from chance (MIN_PACKETS); tshark's heuristic takes "
+        "each packet by itself, and makes 13 streams of one packet each of Telegram's random bytes"
+    ),
+    "time jumps in a short stream": (
+        "tie: nine packets of a retransmission stream in TURN over TCP, whose timestamps go 0, "
+        "2313019855, +3870, -3870; under ten packets aqa asks for no fault at all"
+    ),
+    "port of another protocol": (
+        "aqa: RTP by dpkt too (363 packets of two SSRCs, steps of one, media time with them); tshark "
+        "takes UDP port 443 for QUIC"
+    ),
+    "rtp over tcp": (
+        "aqa: RFC 4571 frames (length 1212 each, version 2, steps of one, 1200 bytes of A-law per 150 "
+        "ms); tshark has no heuristic for RTP over TCP"
+    ),
+    "packets of another protocol": (
+        "aqa: 27 packets of 172 bytes go on with the SSRC, numbers and timestamps of the same stream (by "
+        "dpkt); tshark calls them T.38, as the call had been there before"
+    ),
+    "no clock": (
+        "aqa: tshark knows no clock of a dynamic type without SDP and prints 0; aqa infers it from the packets"
+    ),
+    "no clock for either": ("tie: too few packets, or an odd clock; tshark prints 0, aqa nothing"),
+    "duplicates as gain": (
+        "aqa: tshark's lost is span less packets, so each duplicate takes one loss away (as RFC 3550 A.3 "
+        "does); theirs is ours less the duplicates, exactly"
+    ),
+    "telephone events": (
+        "aqa: an event's timestamp stands still (RFC 4733 2.2); tshark has no clock for it and passes it "
+        "over, but for the time of the last packet: the next packet's jitter is a spike"
+    ),
+    "clock change": ("aqa: the second clock of the stream is inferred; tshark's figures are of the first 20 packets"),
+    "marked packets": (
+        "definition: tshark leaves packets with a marker bit, comfort noise and those whose timestamp is "
+        "behind out of mean and maximum; RFC 3550 6.4.1 leaves none out, and a pause is one whatever ends "
+        "it"
+    ),
 }
 """Why a field differs: who is right, and how that is known. The replica below gives tshark's figure for each."""
 
@@ -137,7 +156,12 @@ def _of_stream(stream: Stream, row: StreamRow, theirs: Theirs) -> Iterator[tuple
         their, our = getattr(theirs, name), getattr(row, name)
         if our is None or abs(their - our) > CLOSE_MS:
             why = "marked packets" if name == "delta_max_ms" else _jitter_reason(stream, row, theirs)
-            yield name, f"{their:.3f}", "-" if our is None else f"{our:.3f}", why if whole else "packets of another protocol"
+            yield (
+                name,
+                f"{their:.3f}",
+                "-" if our is None else f"{our:.3f}",
+                why if whole else "packets of another protocol",
+            )
 
 
 def differences(path: Path) -> Iterator[Difference]:
