@@ -118,7 +118,7 @@ def test_captured_twice(corpus: Path) -> None:
 
 
 def test_encapsulations(corpus: Path) -> None:
-    """ipip0: SIP in IP-in-IP; sample1: Linux cooked; sample2: one AMR call, named by its SDP; rtp.pcapng: RFC 4571."""
+    """ipip0: SIP in IP-in-IP; sample1: Linux cooked; sample2: one AMR call, named by SDP; rtp.pcapng: RFC 4571."""
     assert read(corpus, "rtp-pcap/sipcapture+heplify/ipip0.pcap").skipped["SIP"] == 5
     assert len(read(corpus, "rtp-pcap/hdiniz+rtpdump/sample1_ipv4_amr-nb.pcap").streams) == 6
     (amr,) = read(corpus, "rtp-pcap/hdiniz+rtpdump/sample2_vowifi_ipv4_esp_ipv4.pcap").streams
