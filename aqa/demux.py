@@ -8,7 +8,7 @@ from numba import int64
 from aqa.compiled import inlined
 from aqa.headers import CANDIDATE, CUT, DTLS, NOT_RTP, RTCP, SIP, STUN, Bytes, u16, u32
 
-_COOKIE = 0x2112A442  # RFC 8489 5
+COOKIE = 0x2112A442  # RFC 8489 5
 _METHODS = (0x494E5649, 0x5349502F, 0x41434B20, 0x50524143, 0x55504441)  # "INVI" "SIP/" "ACK " "PRAC" "UPDA"
 
 
@@ -16,7 +16,7 @@ _METHODS = (0x494E5649, 0x5349502F, 0x41434B20, 0x50524143, 0x55504441)  # "INVI
 def _turn_data(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """Payload of a Send or Data indication: where its DATA attribute's value begins and its size; 0, 0 if none."""
     message = u16(data, at)
-    if at + 20 > end or u32(data, at + 4) != _COOKIE or message not in (0x0016, 0x0017):
+    if at + 20 > end or u32(data, at + 4) != COOKIE or message not in (0x0016, 0x0017):
         return 0, 0
     last = min(end, at + 20 + u16(data, at + 2))
     at += 20

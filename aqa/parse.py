@@ -5,7 +5,7 @@ from numba import int64, uint64
 from numpy.typing import NDArray
 
 from aqa.compiled import compiled, inlined
-from aqa.demux import classify, redundancy, rtp_payload, short_extensions
+from aqa.demux import COOKIE, classify, redundancy, rtp_payload, short_extensions
 from aqa.headers import (
     CANDIDATE,
     CUT,
@@ -96,9 +96,14 @@ def _intern(key, keys, slots, count):  # type: ignore[no-untyped-def]
 
 @inlined
 def _framing(data: Bytes, at: int, end: int) -> tuple[int, int]:
-    """Bytes before a packet in a TCP stream, and its size: RFC 4571 2, RFC 7826 14 ($), RFC 8656 12.5; or -1."""
+    """Bytes before a packet in a TCP stream, and its size: RFC 4571 2, RFC 7826 14 ($), RFC 8656 12.5; or -1.
+
+    A STUN message has no length before it: its own header tells (RFC 8489 6.2.2), known by its cookie.
+    """
     if at + 4 > end:
         return -1, 0
+    if data[at] <= 3 and at + 8 <= end and u32(data, at + 4) == COOKIE:
+        return 0, 20 + u16(data, at + 2)
     if data[at] == 0x24:
         return 4, u16(data, at + 2)
     if 64 <= data[at] <= 79:

@@ -78,11 +78,11 @@ def frames(packets: Iterable[Packet]) -> list[tuple[int, bytes]]:
 
 def pcap(items: Frames, *, order: str = "<", nano: bool = False, link: int = 1) -> bytes:
     tick = 1 if nano else 1000
-    out = struct.pack(order + "IHHiIII", 0xA1B23C4D if nano else 0xA1B2C3D4, 2, 4, 0, 0, 65535, link)
+    out = [struct.pack(order + "IHHiIII", 0xA1B23C4D if nano else 0xA1B2C3D4, 2, 4, 0, 0, 65535, link)]
     for time_ns, data in items:
         seconds, rest = divmod(time_ns, 1_000_000_000)
-        out += struct.pack(order + "IIII", seconds, rest // tick, len(data), len(data)) + data
-    return out
+        out += [struct.pack(order + "IIII", seconds, rest // tick, len(data), len(data)), data]
+    return b"".join(out)
 
 
 def block(kind: int, body: bytes, order: str = "<") -> bytes:

@@ -67,8 +67,41 @@ def media(rng: random.Random, packet: Packet) -> bytes:
     return sip(rng)
 
 
+def chain(rng: random.Random, data: bytes) -> bytes:
+    """IPv6 with extension headers (RFC 8200 4), most of which lead to UDP, some to each other without end."""
+    out, following = udp(data), 17
+    for _ in range(rng.choice((1, 1, 2, 3, 20))):
+        kind = rng.choice((0, 43, 44, 51, 60, 135))
+        size = {44: 0, 51: 1}.get(kind, rng.choice((0, 0, 1, 255)))
+        out = bytes([following, size]) + bytes({44: 6, 51: 10}.get(kind, 8 * size + 6)) + out
+        following = kind
+    return ethernet(ipv6(out, following=following), kind=0x86DD)
+
+
+def fragments(rng: random.Random, data: bytes) -> bytes:
+    """One piece of a datagram: the first, with more to come; a later one; or one that overlaps (RFC 791 3.2)."""
+    whole = udp(data)
+    cut = rng.choice((8, 16, 24, 96))
+    offset = rng.choice((0, 0, cut // 8, cut // 8 - 1, 0x1FFF))
+    more = 0x2000 if offset == 0 or rng.random() < 0.3 else 0
+    return ethernet(ipv4(whole[:cut] if offset == 0 else whole[cut:], fragment=more | offset))
+
+
+def wrapped(rng: random.Random, data: bytes, shape: int) -> bytes:
+    """In what few captures have: extension headers, fragments, TURN over TCP."""
+    if shape == 4:
+        return chain(rng, data)
+    if shape == 5:
+        return fragments(rng, data)
+    head = struct.pack(">HHIIBBHHH", 1, 3478, 1000, 0, 0x50, 0x18, 9, 0, 0)
+    value = struct.pack(">HH", 0x13, len(data)) + data + bytes(-len(data) % 4)
+    return ethernet(ipv4(head + struct.pack(">HHI", 0x17, len(value), 0x2112A442) + bytes(12) + value, protocol=6))
+
+
 def framed(rng: random.Random, packet: Packet) -> bytes:
-    data, shape = media(rng, packet), rng.randrange(8)
+    data, shape = media(rng, packet), rng.randrange(12)
+    if 4 <= shape <= 6:
+        return wrapped(rng, data, shape)
     if shape == 0:
         return ethernet(ipv6(udp(data)), kind=0x86DD)
     if shape == 1:
@@ -79,6 +112,35 @@ def framed(rng: random.Random, packet: Packet) -> bytes:
         head = struct.pack(">HHIIBBHHH", 1, 2, 1000 + 40 * packet.sequence, 0, 0x50, 0x18, 9, 0, 0)
         return ethernet(ipv4(head + struct.pack(">H", len(data)) + data, protocol=6))
     return ethernet(ipv4(udp(data)))
+
+
+def rtpdump(packets_sent: list[tuple[int, bytes]]) -> bytes:
+    """rtptools' form: text, a header of 16 bytes, then packets with their lengths and ms."""
+    out = b"#!rtpplay1.0 10.0.0.2/6004\n" + struct.pack(">IIIHH", START_NS // 10**9, 0, 0x0A000002, 6004, 0)
+    for at, data in packets_sent:
+        out += struct.pack(">HHI", 8 + len(data), len(data), max((at - START_NS) // 10**6, 0) & 0xFFFFFFFF) + data
+    return out
+
+
+def mjr(rng: random.Random, packets_sent: list[tuple[int, bytes]]) -> bytes:
+    """Janus' form: the newest with times, or the oldest without."""
+    if rng.random() < 0.3:
+        body = b"".join(b"MEETECHO" + struct.pack(">H", len(data)) + data for _, data in packets_sent)
+        return b"MEETECHO" + struct.pack(">H", 5) + b"audio" + body
+    info = b'{"t": "a", "c": "opus", "s": 1700000000000000, "u": 1700000001000000}'
+    out = b"MJR00002" + struct.pack(">H", len(info)) + info
+    for at, data in packets_sent:
+        out += b"MEET" + struct.pack(">IH", max((at - START_NS) // 10**6, 0) & 0xFFFFFFFF, len(data)) + data
+    return out
+
+
+def bare(rng: random.Random) -> bytes:
+    """A file of packets without frames: rtpdump or mjr."""
+    sent = [
+        (START_NS + round(p.arrival_s * 1e9) + rng.choice((0, 0, 5_000_000, -(10**9))), media(rng, p))
+        for p in talk(rng.randint(4, 60), first=rng.choice((0, 65_530)), payload_type=rng.choice((0, 111)))
+    ]
+    return rtpdump(sent) if rng.random() < 0.5 else mjr(rng, sent)
 
 
 def capture(rng: random.Random) -> bytes:
@@ -125,7 +187,7 @@ def run(count: int, seed: int, path: Path) -> None:
     """Read `count` captures, each as it was made or damaged, some packed; anything but a result is raised."""
     rng = random.Random(seed)
     for number in range(count):
-        raw = damaged(rng, capture(rng))
+        raw = damaged(rng, bare(rng) if rng.random() < 0.15 else capture(rng))
         path.write_bytes(gzip.compress(raw, 1)[: rng.choice((None, -9))] if rng.random() < 0.05 else raw)
         before = time.perf_counter()
         try:

@@ -12,13 +12,14 @@ silent until the call ends.
 
 What fools it
 -------------
-A change of payload type that brings another clock rate is none. A capture that pauses, or two senders that use
-one SSRC by accident, look like it. Pauses of DTX, mute or hold in which RTP time runs on are none.
+A change of payload type that brings another clock rate is none. A capture that pauses or whose clock was set back
+by 10 s or more, or two senders that use one SSRC by accident, look like it. Pauses of DTX, mute or hold in which
+RTP time runs on are none.
 
 Thresholds and their source
 ---------------------------
-RFC 3550 A.1: a step of more than 3000 forward or 100 back that the next packets confirm. libwebrtc (alerts.cc): media
-time 10 s beyond elapsed time. With a pause of 500 ms (libwebrtc's "RTP gap") it is major.
+RFC 3550 A.1: a step of 3000 or more forward or 100 or more back that the next packets confirm. libwebrtc (alerts.cc):
+media time 10 s beyond elapsed time. With a pause of 500 ms (libwebrtc's "RTP gap") it is major.
 
 What to do
 ----------

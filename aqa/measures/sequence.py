@@ -8,8 +8,8 @@ from aqa.compiled import compiled, inlined
 from aqa.measures.clock import FASTEST_HZ
 from aqa.model import Flags, Ints
 
-MAX_DROPOUT = 3000  # RFC 3550 A.1: a larger step forward is a restart, if the next packets confirm it
-MAX_MISORDER = 100  # RFC 3550 A.1: a larger step backward likewise
+MAX_DROPOUT = 3000  # RFC 3550 A.1: a step forward of as much or more is a restart, if the next packets confirm it
+MAX_MISORDER = 100  # RFC 3550 A.1: a step backward of as much or more likewise
 MAX_TIME_JUMP_S = 10.0  # libwebrtc's alert: capture time that jumps this far beyond elapsed time (alerts.cc)
 MAX_TIME_BACK_S = 1.0  # in-order packets may step back in time a little (B frames), not this far
 
@@ -26,7 +26,7 @@ def _confirmed(sequence: NDArray[np.uint16], i: int) -> bool:
     following = min(4, len(sequence) - 1 - i)
     near = 0
     for j in range(i + 1, i + 1 + following):
-        if -MAX_MISORDER <= _step(sequence[j], sequence[i]) < MAX_DROPOUT:
+        if -MAX_MISORDER < _step(sequence[j], sequence[i]) < MAX_DROPOUT:
             near += 1
     return following > 0 and near >= min(2, following)
 
@@ -40,7 +40,7 @@ def _extend_kernel(sequence: NDArray[np.uint16], extended: Ints, segment: NDArra
     now = int32(0)
     for i in range(1, len(sequence)):
         step = _step(sequence[i], top)
-        if not -MAX_MISORDER <= step < MAX_DROPOUT:
+        if not -MAX_MISORDER < step < MAX_DROPOUT:
             if _confirmed(sequence, i):
                 top = ((top >> 16) + 1 << 16) + sequence[i]
                 now += int32(1)
@@ -121,7 +121,8 @@ def _stretch_kernel(  # type: ignore[no-untyped-def]
 ):
     """Index of the stretch of each packet; `clock` is Hz, 0 unknown, -1 telephone event.
 
-    Media that comes `MAX_TIME_JUMP_S` earlier than the least delayed packet before allows is of a new count;
+    Media that comes `MAX_TIME_JUMP_S` earlier than the least delayed packet before allows is of a new count, and a
+    capture clock that was set back by as much begins anew too;
     media that comes late is a stall, and catching up after one is no jump.
     """
     now = int32(0)
@@ -138,9 +139,10 @@ def _stretch_kernel(  # type: ignore[no-untyped-def]
         elif ahead and last >= 0 and clock[i] >= 0:
             hz = clock[i] if clock[i] > 0 else int64(FASTEST_HZ)
             advance = (timestamp[i] - timestamp[last]) / hz
-            elapsed = max((arrival_ns[i] - arrival_ns[last]) * 1e-9, 0.0)
-            delay += elapsed - advance
-            if clock[i] != clock[last] or advance < -MAX_TIME_BACK_S or delay < least - MAX_TIME_JUMP_S:
+            elapsed = (arrival_ns[i] - arrival_ns[last]) * 1e-9
+            set_back = elapsed < -MAX_TIME_JUMP_S
+            delay += max(elapsed, 0.0) - advance
+            if clock[i] != clock[last] or advance < -MAX_TIME_BACK_S or set_back or delay < least - MAX_TIME_JUMP_S:
                 now += int32(1)
                 delay, least = 0.0, 0.0
             least = min(least, delay)
