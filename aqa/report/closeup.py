@@ -40,7 +40,7 @@ def _head(row: StreamRow, played: Played | None, width: int) -> list[str]:
         f"{event_time(row.first_s, milliseconds=True)} to {event_time(row.last_s, milliseconds=True)}{since},"
         f" {length(row.last_s - row.first_s)}",
         f"{plain_text(words.codec(row))}, payload type {_value(row.payload_type)}, clock {clock(row)},"
-        f" packets of {number(row.frame_ms, 1, 'ms')}, bit rate {number(row.bitrate_kbps, 1, 'kb/s')}",
+        f" packet length {number(row.frame_ms, 1, 'ms')}, bit rate {number(row.bitrate_kbps, 1, 'kb/s')}",
         f"{count(row.packets, 'packet')}, expected {_value(row.expected)}, lost {_value(row.lost)},"
         f" duplicates {_value(row.duplicates)}, reordered {_value(row.reordered)}",
         _timing(row),
