@@ -40,12 +40,10 @@ def _head(row: StreamRow, played: Played | None, width: int) -> list[str]:
         f"{event_time(row.first_s, milliseconds=True)} to {event_time(row.last_s, milliseconds=True)}{since},"
         f" {length(row.last_s - row.first_s)}",
         f"{plain_text(words.codec(row))}, payload type {_value(row.payload_type)}, clock {clock(row)},"
-        f" {number(row.frame_ms, 1, 'ms')} a packet, {number(row.bitrate_kbps, 1, 'kb/s')}",
+        f" packet length {number(row.frame_ms, 1, 'ms')}, bit rate {number(row.bitrate_kbps, 1, 'kb/s')}",
         f"{count(row.packets, 'packet')}, expected {_value(row.expected)}, lost {_value(row.lost)},"
         f" duplicates {_value(row.duplicates)}, reordered {_value(row.reordered)}",
-        f"jitter {number(row.jitter_ms, 1)} ms at the end, mean {number(row.jitter_mean_ms, 1)},"
-        f" most {number(row.jitter_max_ms, 1)}; delay variation 95 % {number(row.pdv_p95_ms, 1)},"
-        f" 99 % {number(row.pdv_p99_ms, 1)} ms; longest pause {number(row.delta_max_ms, 0)} ms",
+        _timing(row),
     ]
     if row.playout_delay_mean_ms is not None:
         facts.append(
@@ -54,6 +52,19 @@ def _head(row: StreamRow, played: Played | None, width: int) -> list[str]:
         )
     first, *others = [wrapped(text, width) for text in facts]
     return [first, f"in {plain_text(row.log)}", *others]  # a path is copied whole
+
+
+def _timing(row: StreamRow) -> str:
+    parts = [
+        ("jitter at the end", row.jitter_ms),
+        ("mean", row.jitter_mean_ms),
+        ("most", row.jitter_max_ms),
+        ("delay variation 95 %", row.pdv_p95_ms),
+        ("99 %", row.pdv_p99_ms),
+        ("longest pause", row.delta_max_ms),
+    ]
+    known = [f"{name} {number(value, 1, 'ms')}" for name, value in parts if value is not None]
+    return ", ".join(known) or "jitter, delay variation and pauses: not measured"
 
 
 def _start(stream: Stream) -> str | None:
