@@ -84,4 +84,5 @@ def _goes_on(before: StreamRow, row: StreamRow) -> bool:
     if before.ssrc == row.ssrc or before.log != row.log or before.payload_type != row.payload_type:
         return False
     same = before.cname == row.cname if before.cname and row.cname else (before.src, before.dst) == (row.src, row.dst)
-    return same and before.src != "" and -0.5 <= row.first_s - before.last_s <= MAX_PAUSE_S
+    overlap_s = min(0.5, 0.25 * (before.last_s - before.first_s))  # the last packets may still be on their way
+    return same and before.src != "" and -overlap_s <= row.first_s - before.last_s <= MAX_PAUSE_S
