@@ -60,9 +60,13 @@ def _rates(stream: Stream, slots: Slots) -> tuple[str, NDArray[np.int64], NDArra
 
     The largest, as a variable rate falls in pauses of speech without the encoder having been set anew.
     """
+    size = stream.payload_bytes[slots.packet]
+    longest, shortest = float(slots.frame_ns.max()), float(slots.frame_ns.min())
+    if size.max() * longest < _RATE_STEP * size.min() * shortest:
+        return "bitrate_kbps", np.zeros(0, np.int64), np.zeros(0, np.int64)  # no rate is twice another
     block = (slots.arrival_ns * (1e-9 / _RATE_S)).astype(np.int64)
     starts = np.flatnonzero(np.diff(block, prepend=-1))
-    kbps = stream.payload_bytes[slots.packet] * 8e6 / np.maximum(slots.frame_ns, 1)
+    kbps = size * 8e6 / np.maximum(slots.frame_ns, 1)
     kbps[slots.frame_ns == 0] = 0.0
     most, packets = np.maximum.reduceat(kbps, starts), np.diff(starts, append=len(slots))
     where: list[int] = []

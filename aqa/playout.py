@@ -150,10 +150,12 @@ def _delays(slots: Slots, run: Run) -> tuple[float | None, float | None, float |
     played = run.delay != NEVER
     if not played.any():
         return None, None, None
-    over_ms = run.delay[played] * 1e-6
-    rank = int(0.95 * (len(over_ms) - 1))
-    wait_ms = float((run.heard - slots.arrival_ns)[played].mean()) * 1e-6
-    return float(over_ms.mean()), float(np.partition(over_ms, rank)[rank]), wait_ms
+    delay, wait = run.delay, run.heard - slots.arrival_ns
+    if not played.all():
+        delay, wait = delay[played], wait[played]
+    rank = int(0.95 * (len(delay) - 1))
+    p95_ns = int(np.partition(delay, rank)[rank])
+    return float(delay.mean()) * 1e-6, p95_ns * 1e-6, float(wait.mean()) * 1e-6
 
 
 @dataclass(frozen=True)

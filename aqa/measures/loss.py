@@ -69,27 +69,29 @@ def _placed(
     more than the longer of the steps beside the run: a DTX pause beside a loss is no part of it.
     """
     before, after = order[at], order[at + 1]
-    if not len(at):
-        return np.zeros(0), np.zeros(0), np.zeros(0, np.bool_)
-    arrival_s = (stream.arrival_ns - stream.log_start_ns) * 1e-9
+    arrival_s = (stream.arrival_ns[[before, after]] - stream.log_start_ns) * 1e-9
     media = media_s(stream)
-    in_order, number, stretch = media[order], stream.sequence[order], stream.stretch[order]
-    steps = (in_order[1:] - in_order[:-1]) / np.maximum(number[1:] - number[:-1], 1)
-    steps[stretch[1:] != stretch[:-1]] = np.nan
-    usual = np.concatenate(([np.nan], steps, [np.nan]))
-    beside = np.fmax(usual[at], usual[at + 2])
-    even = steps[at]
+
+    def step_at(which: Ints) -> Doubles:
+        """Media time per packet from place `which` in order to the next; NaN outside, and over a new stretch."""
+        inside = np.clip(which, 0, len(order) - 2)
+        one, other = order[inside], order[inside + 1]
+        steps = (media[other] - media[one]) / np.maximum(stream.sequence[other] - stream.sequence[one], 1)
+        steps[(stream.stretch[one] != stream.stretch[other]) | (inside != which)] = np.nan
+        return np.asarray(steps, np.float64)
+
+    even, beside = step_at(at), np.fmax(step_at(at - 1), step_at(at + 1))
     step = np.where(beside > 0, np.fmin(even, beside), even)
-    some = steps[:: max(1, len(steps) // 2000)]
+    some = step_at(np.arange(0, len(order) - 1, max(1, len(order) // 2000)))
     known = some[np.isfinite(some)]
     typical = float(np.median(known)) if len(known) else DEFAULT_FRAME_S
     frame = np.fmin(step, max(LONGEST_FRAME_S, typical))  # beside a pause of DTX a step is longer than its packet
     timed = np.isfinite(even) & (even > 0)
-    due = arrival_s - np.nan_to_num(delay_ms) * 1e-3  # without the jitter of the neighbour
-    by_arrival = np.maximum(arrival_s[after] - arrival_s[before], 0.0) / (missing + 1)
+    due = arrival_s[0] - np.nan_to_num(delay_ms[before]) * 1e-3  # without the jitter of the neighbour
+    by_arrival = np.maximum(arrival_s[1] - arrival_s[0], 0.0) / (missing + 1)
     frame = np.where(timed, frame, np.minimum(by_arrival, DEFAULT_FRAME_S))
     lead = np.where(timed, step, frame)
-    start = np.where(timed, due[before], arrival_s[before]) + lead
+    start = np.where(timed, due, arrival_s[0]) + lead
     return start, frame, timed
 
 

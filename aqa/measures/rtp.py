@@ -91,6 +91,8 @@ def reordered(stream: Stream) -> Flags:
 def reorder_extents(stream: Stream) -> Ints:
     """RFC 4737 4.2 extent of each reordered packet: arrivals since the first with a greater number; one each."""
     at = np.flatnonzero(reordered(stream))
+    if not len(at):
+        return at
     highest = np.maximum.accumulate(stream.sequence)
     return np.asarray(at - np.searchsorted(highest, stream.sequence[at], side="right"), np.int64)
 
@@ -225,6 +227,10 @@ def _origin(media: int, named: Named, clock_hz: int | None) -> str:
 
 def counts(stream: Stream) -> tuple[int, int]:
     """Packets expected (span of extended sequence numbers, summed over resets) and lost (RFC 3550 A.3)."""
+    unique = len(stream.sequence) - int(np.count_nonzero(stream.duplicate))
+    if sum(stream.stretch_reset) == 1:
+        expected = int(stream.sequence.max() - stream.sequence.min()) + 1
+        return expected, expected - unique
     group = np.cumsum(stream.stretch_reset)[stream.stretch]
     low = np.full(int(group.max()) + 1, np.iinfo(np.int64).max)
     high = np.full(len(low), np.iinfo(np.int64).min)
@@ -232,4 +238,4 @@ def counts(stream: Stream) -> tuple[int, int]:
     np.maximum.at(high, group, stream.sequence)
     there = high >= low
     expected = int((high[there] - low[there] + 1).sum())
-    return expected, expected - int((~stream.duplicate).sum())
+    return expected, expected - unique
