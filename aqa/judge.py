@@ -7,28 +7,32 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from aqa.causes import EXPLAINING, Packets, explain
 from aqa.detector import Subject
-from aqa.model import Analysis, Finding
+from aqa.model import Analysis, Finding, SecondRow, StreamRow
 from aqa.playout import Played, play
 from aqa.receivers import kinds_of, place_of, track_rows, track_seconds_rows
 from aqa.report import verdict
-from aqa.rows import event_row, loudest, recording_row, recording_seconds, stream_rows, stream_seconds_rows
+from aqa.reported import joined
+from aqa.rows import event_row, loudest, packet_row, packet_seconds, recording_row, recording_seconds
 from aqa.settings import Settings
+from aqa.streams import stream_row, stream_seconds
 from aqa.timeline import Clock, Measured
 
 
 def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     """The analysis of one event; status and verdict are worded by the report."""
     clock = Clock.of(measured)
-    played = _played(measured, settings)
-    findings = _explained(_found(measured, settings, clock, played), measured, clock)
-    seconds = [*recording_seconds(measured, findings, clock), *stream_seconds_rows(played, measured, findings, clock)]
-    seconds += track_seconds_rows(measured, clock)
+    heard = _heard(measured, settings, clock)
+    found = [*_in_recordings(measured, settings, clock), *heard.findings, *_in_stats(measured, settings, clock)]
+    found.sort(key=lambda f: (f.start_s, f.finding_id))
+    findings = _explained(found, measured, clock)
+    seconds = [*recording_seconds(measured, findings, clock), *heard.seconds, *track_seconds_rows(measured, clock)]
     recordings = [recording_row(measured, path, findings, seconds, clock) for path in sorted(measured.recordings)]
-    streams, stats = stream_rows(played, measured, clock, settings), track_rows(measured, clock)
+    streams, stats = joined(heard.rows), track_rows(measured, clock)
     event = event_row(
         measured, settings, clock, findings=findings, seconds=seconds, recordings=recordings, streams=streams
     )
@@ -48,22 +52,27 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     return dataclasses.replace(analysis, event=event)
 
 
-def _played(measured: Measured, settings: Settings) -> dict[str, list[Played]]:
-    """Every stream run through the buffer of the settings, by packet log."""
-    buffer = settings.playout.buffer()
-    return {
-        path: [Played(stream, play(stream, buffer)) for stream in log.streams]
-        for path, log in sorted(measured.logs.items())
-    }
+@dataclass(frozen=True)
+class _Heard:
+    """What the packet logs gave: findings on the event's clock, rows, and seconds."""
+
+    findings: list[Finding] = field(default_factory=list)
+    rows: list[StreamRow] = field(default_factory=list)
+    seconds: list[SecondRow] = field(default_factory=list)
 
 
-def _found(measured: Measured, settings: Settings, clock: Clock, played: dict[str, list[Played]]) -> list[Finding]:
-    found = [
-        *_in_recordings(measured, settings, clock),
-        *_in_logs(measured, settings, clock, played),
-        *_in_stats(measured, settings, clock),
-    ]
-    return sorted(found, key=lambda f: (f.start_s, f.finding_id))
+def _heard(measured: Measured, settings: Settings, clock: Clock) -> _Heard:
+    """Every stream of packets run through the buffer of the settings and judged, one at a time."""
+    out, buffer, codecs = _Heard(), settings.playout.buffer(), settings.emodel.codec_rows()
+    for path, log in sorted(measured.logs.items()):
+        base_ns = (clock.zero_ns or 0) - clock.log_shift_ns[path]
+        for stream in log.streams:
+            one = Played(stream, play(stream, buffer))
+            found = list(_in_stream(measured, settings, clock, path, one))
+            out.findings.extend(found)
+            out.rows.append(packet_row(measured, path, stream_row(stream, base_ns, played=one, rows=codecs)))
+            out.seconds.extend(packet_seconds(measured, path, stream_seconds(stream, base_ns, played=one), found))
+    return out
 
 
 def _in_recordings(measured: Measured, settings: Settings, clock: Clock) -> Iterator[Finding]:
@@ -77,21 +86,17 @@ def _in_recordings(measured: Measured, settings: Settings, clock: Clock) -> Iter
             yield _placed(item, clock.of_recording(path), clock, own | by)
 
 
-def _in_logs(
-    measured: Measured, settings: Settings, clock: Clock, played: dict[str, list[Played]]
-) -> Iterator[Finding]:
-    for path, heard in played.items():
-        for one in heard:
-            stream = one.stream
-            own = {
-                "log": path,
-                "room": measured.event.log_table(path).room,
-                "track": measured.sender(path, stream.ssrc),
-                "stream": f"0x{stream.ssrc:08x}",
-            }
-            shift = clock.second(stream.log_start_ns + clock.log_shift_ns[path])
-            for item in [*_detected(settings, stream), *_detected(settings, one)]:
-                yield _placed(item, shift, clock, own, of=f"{stream.src}>{stream.dst}")
+def _in_stream(measured: Measured, settings: Settings, clock: Clock, path: str, one: Played) -> Iterator[Finding]:
+    stream = one.stream
+    own = {
+        "log": path,
+        "room": measured.event.log_table(path).room,
+        "track": measured.sender(path, stream.ssrc),
+        "stream": f"0x{stream.ssrc:08x}",
+    }
+    shift = clock.second(stream.log_start_ns + clock.log_shift_ns[path])
+    for item in [*_detected(settings, stream), *_detected(settings, one)]:
+        yield _placed(item, shift, clock, own, of=f"{stream.src}>{stream.dst}")
 
 
 def _in_stats(measured: Measured, settings: Settings, clock: Clock) -> Iterator[Finding]:

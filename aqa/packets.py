@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -15,6 +15,7 @@ from aqa.grouping import Grouped
 from aqa.headers import CANDIDATE, RTCP, SIP
 from aqa.measures import rtp
 from aqa.model import InputError, Reported, Stream
+from aqa.packed import PackedStreams
 from aqa.rtcp import Arrived, read_rtcp
 from aqa.sdp import Description, read_sdp
 from aqa.shares import in_shares
@@ -33,7 +34,7 @@ class PacketLog:
     end_ns: int | None  # of its last, on the clock of its packets: UTC only where start_ns is known
     packets: int  # frames seen
     skipped: dict[str, int]  # frames that are in no stream, by reason
-    streams: tuple[Stream, ...]  # by first packet, then SSRC and flow
+    streams: Sequence[Stream]  # by first packet, then SSRC and flow
     warning: str | None  # why it was not read to its end
     cut_packets: int = 0  # frames of which the capture holds a part only: sizes are those of UDP
     note: str | None = None  # what the file does not say, so that it is not measured
@@ -122,6 +123,8 @@ def open_log(path: Path, *, name: str, codecs: Mapping[int, str]) -> OpenLog:
         warning = _fill(table, module, path, name)
     except OSError as error:
         raise InputError(f"{name}: {error.strerror or error}; check the file and its permissions") from error
+    except InputError as error:  # a format knows the file by its path only
+        raise InputError(str(error).replace(f"{path}: ", f"{name}: ", 1)) from error
     if warning and not table.frames:
         raise InputError(warning)
     told = _Told.of(table, codecs, hints.codecs(module, path))
@@ -132,15 +135,18 @@ def open_log(path: Path, *, name: str, codecs: Mapping[int, str]) -> OpenLog:
 def read_log(path: Path, *, name: str, codecs: Mapping[int, str]) -> PacketLog:
     """Everything in one packet log at once; arguments and errors as for `open_log`."""
     log = open_log(path, name=name, codecs=codecs)
-    streams = sorted(log.streams(), key=lambda one: (int(one.arrival_ns[0]), one.ssrc, one.src, one.dst))
+    streams, used = PackedStreams(), 0
+    for stream in log.streams():
+        streams.add(stream)
+        used += len(stream.arrival_ns)
     return PacketLog(
         name,
         log.format,
         hints.utc(log.table.start_ns),
         log.table.end_ns,
         log.table.frames,
-        log.skipped(sum(len(stream.arrival_ns) for stream in streams)),
-        tuple(streams),
+        log.skipped(used),
+        streams.sorted(),
         log.warning,
         log.table.cut_frames,
         log.note,

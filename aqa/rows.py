@@ -2,18 +2,15 @@
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from aqa.manifest import Manifest
 from aqa.model import EventRow, Finding, Floats, RecordingRow, SecondRow, StreamRow, Track, utc_ns, utc_text
-from aqa.playout import Played
 from aqa.receivers import unknown_of_listeners
-from aqa.reported import joined
 from aqa.scores import FORMULA, impairment, seconds_of_recording
 from aqa.settings import Settings
-from aqa.streams import stream_row, stream_seconds
 from aqa.timeline import Clock, Measured
 
 
@@ -28,37 +25,22 @@ def recording_seconds(measured: Measured, findings: list[Finding], clock: Clock)
     return rows
 
 
-def stream_seconds_rows(
-    played: Mapping[str, Sequence[Played]], measured: Measured, findings: list[Finding], clock: Clock
-) -> list[SecondRow]:
-    """One row per second and stream."""
-    rows = []
-    for path, heard in played.items():
-        base = (clock.zero_ns or 0) - clock.log_shift_ns[path]
-        for one in heard:
-            stream = one.stream
-            name = f"0x{stream.ssrc:08x}"
-            stalls = [f for f in findings if f.kind == "stall" and f.log == path and f.stream == name]
-            for row in stream_seconds(stream, base, played=one):
-                overlaps = (min(f.end_s, row.second + 1) - max(f.start_s, row.second) for f in stalls)
-                stalled = round(sum(max(part, 0.0) for part in overlaps), 6)
-                who = measured.sender(path, stream.ssrc)
-                rows.append(dataclasses.replace(row, log=path, stream=name, track=who, stalled_s=stalled))
-    return rows
+def packet_seconds(
+    measured: Measured, path: str, rows: Iterable[SecondRow], found: Iterable[Finding]
+) -> Iterator[SecondRow]:
+    """The seconds of one stream of packets, with who sent it and what of each lies inside stalls."""
+    stalls = [item for item in found if item.kind == "stall"]
+    for row in rows:
+        overlaps = (min(f.end_s, row.second + 1) - max(f.start_s, row.second) for f in stalls)
+        stalled = round(sum(max(part, 0.0) for part in overlaps), 6)
+        who = measured.sender(path, int(row.stream or "0", 16))
+        yield dataclasses.replace(row, log=path, track=who, stalled_s=stalled)
 
 
-def stream_rows(
-    played: Mapping[str, Sequence[Played]], measured: Measured, clock: Clock, settings: Settings
-) -> list[StreamRow]:
-    """One row per stream, on the event's clock."""
-    rows, codecs = [], settings.emodel.codec_rows()
-    for path, heard in played.items():
-        table = measured.event.log_table(path)
-        for one in heard:
-            row = stream_row(one.stream, (clock.zero_ns or 0) - clock.log_shift_ns[path], played=one, rows=codecs)
-            who = measured.sender(path, one.stream.ssrc)
-            rows.append(dataclasses.replace(row, log=path, room=table.room, vantage=table.vantage, participant=who))
-    return joined(rows)
+def packet_row(measured: Measured, path: str, row: StreamRow) -> StreamRow:
+    """The row of one stream of packets, with what the event says of its log and sender."""
+    table, who = measured.event.log_table(path), measured.sender(path, int(row.ssrc, 16))
+    return dataclasses.replace(row, log=path, room=table.room, vantage=table.vantage, participant=who)
 
 
 def recording_row(
@@ -189,23 +171,22 @@ def _not_measured(
 ) -> list[dict[str, str]]:
     """What was not measured, why, and what to bring to measure it."""
     lines: list[tuple[str, str, str]] = []
-    streams = [stream for log in measured.logs.values() for stream in log.streams]
     if not any(tracks for _, tracks in measured.recordings.values()):
         lines.append(("What was heard", "there is no recording that can be read", "a recording of the mix"))
-    if not streams:
+    if not rows:
         why = "there is no packet log with RTP in it"
         lines.append(("Network, server or device as causes", why, "a packet capture of the room's server"))
     for path in sorted(set(measured.recordings) - set(clock.recording_ns)):
-        if streams:
+        if rows:
             bring = f'start = ... of "{path}" in event.toml'
             lines.append((f"Causes of faults in {path}", "its start in UTC is not known", bring))
     for path, log in sorted(measured.logs.items()):
         if log.note:
             lines.append((f"When packets came in {path}", log.note, "a packet capture of the room's server"))
-    for stream in streams:
-        if stream.clock_rate_hz is None:
-            what = f"Jitter and times in ms of stream 0x{stream.ssrc:08x} in {stream.log}"
-            lines.append((what, "its clock rate is not known", f"[codecs] {stream.payload_type} = ... in event.toml"))
+    for row in rows:
+        if row.clock_rate_hz is None:
+            what = f"Jitter and times in ms of stream {row.ssrc} in {row.log}"
+            lines.append((what, "its clock rate is not known", f"[codecs] {row.payload_type} = ... in event.toml"))
     lines += _not_estimated(rows)
     lines += unknown_of_listeners(measured)
     lines += [(f"{name}, or parts of it", why, "the whole file") for name, why in sorted(measured.problems.items())]
