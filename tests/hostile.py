@@ -195,8 +195,11 @@ def run(count: int, seed: int, path: Path) -> None:
         except InputError as error:
             assert str(error).startswith("a: "), (number, error)
             continue
-        assert sum(len(stream.arrival_ns) for stream in log.streams) <= log.packets + len(raw) // 14, number
-        for stream in log.streams:
+        streams = list(log.streams)
+        assert sum(len(stream.arrival_ns) for stream in streams) <= log.packets + len(raw) // 14, number
+        for stream in (
+            streams if number % 5 == 0 else ()
+        ):  # what follows from packets is read-only arithmetic, and slow
             row = stream_row(stream, stream.log_start_ns)
             assert row.expected >= 1 and row.lost >= 0 and row.packets == len(stream.arrival_ns), number
             if number % 100 == 0:  # a jump in time makes many
