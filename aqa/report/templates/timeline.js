@@ -7,6 +7,7 @@
   var from = 0, to = length;
   var axis = document.getElementById("axis"), label = root.querySelector(".axis .label");
   var views = root.querySelectorAll("svg.view"), letters = root.querySelectorAll("text.letters[data-s]");
+  var close = root.querySelectorAll("g.close");
   var steps = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
   var named = label.textContent;
 
@@ -44,6 +45,9 @@
     for (i = 0; i < letters.length; i += 1) {
       var fits = parseFloat(letters[i].dataset.s) / (to - from) * width >= 20;
       if (fits) letters[i].removeAttribute("visibility"); else letters[i].setAttribute("visibility", "hidden");
+    }
+    for (i = 0; i < close.length; i += 1) {
+      if (to - from <= parseFloat(close[i].dataset.most)) close[i].removeAttribute("visibility"); else close[i].setAttribute("visibility", "hidden");
     }
     var step = ticks(width);
     label.textContent = utc ? named : "event time";
