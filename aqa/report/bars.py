@@ -30,6 +30,11 @@ class Box:
         """Seconds in a column: one, where the event is short enough."""
         return max(1.0, self.length_s / self.columns)
 
+    @property
+    def many(self) -> int:
+        """Columns in use."""
+        return max(math.ceil(self.length_s / self.span_s), 1)
+
     def base(self) -> Markup:
         """The line that the bars stand on."""
         y = self.y + self.height
@@ -37,9 +42,13 @@ class Box:
 
     def stretched(self, *parts: Markup) -> Markup:
         """Shapes in units of columns and px, over the event."""
-        many = max(-int(-self.length_s // self.span_s), 1)
-        box = {"x": "0%", "width": percent(many * self.span_s / self.length_s), "y": self.y, "height": self.height}
-        return el("svg", *parts, **box, viewBox=f"0 0 {many} {self.height:g}", preserveAspectRatio="none")
+        box = {
+            "x": "0%",
+            "width": percent(self.many * self.span_s / self.length_s),
+            "y": self.y,
+            "height": self.height,
+        }
+        return el("svg", *parts, **box, viewBox=f"0 0 {self.many} {self.height:g}", preserveAspectRatio="none")
 
 
 def loss_bars(rows: Sequence[SecondRow], box: Box) -> Markup:
@@ -69,15 +78,33 @@ def _counts(rows: Iterable[SecondRow]) -> dict[int, tuple[int, int, int]]:
     return counts
 
 
-def made_up_bars(rows: Iterable[SecondRow], box: Box, look: str = "wave") -> Markup:
+def made_up_bars(rows: Iterable[SecondRow], box: Box) -> Markup:
     """The share of a second that was made up; top = all of it."""
-    heights: dict[int, float] = {}
-    for row in rows:
-        if row.concealed_s:
-            column = int(row.second / box.span_s)
-            share = min(row.concealed_s, 1.0)
-            heights[column] = max(heights.get(column, 0.0), box.height * share, _LEAST_PX)
-    return box.base() + (box.stretched(*_filled(heights, box, look)) if heights else "")
+    heights = _made_up(rows, box)
+    return box.base() + (box.stretched(*_filled(heights, box, "wave")) if heights else "")
+
+
+def made_up_hatch(rows: Iterable[SecondRow], box: Box) -> Markup:
+    """As `made_up_bars`, hatched: the whole strip is, and what is above the bars is covered by the page's colour.
+
+    A hatch inside the stretched box would be stretched with it.
+    """
+    heights = _made_up(rows, box)
+    if not heights:
+        return box.base()
+    below = f"{box.height + 2:g}"  # out of sight: where nothing was made up there is no edge
+    path = "M-2 -2"
+    for run in runs(heights):
+        tops = "".join(f"V{box.height - heights[column]:.1f}h1" for column in run)
+        path += f"V{below}H{run[0]}{tops}"
+    cover = f"{path}V{below}H{box.many + 2}V-2z"
+    hatch = el("rect", class_="made-up", x="0%", y=box.y, width="100%", height=box.height)
+    return hatch + box.stretched(el("path", class_="cover", d=cover)) + box.base()
+
+
+def _made_up(rows: Iterable[SecondRow], box: Box) -> dict[int, float]:
+    shares = columns_of(rows, box, lambda row: row.concealed_s or None)
+    return {column: max(box.height * min(share, 1.0), _LEAST_PX) for column, share in shares.items()}
 
 
 def columns_of(rows: Iterable[SecondRow], box: Box, value: Callable[[SecondRow], float | None]) -> dict[int, float]:

@@ -13,7 +13,8 @@ from aqa.model import Analysis, StreamRow
 from aqa.report import words
 from aqa.report.svg import el, percent
 
-HEIGHT, _TOP, _BOTTOM = 150, 26, 32  # px: of the picture, above and below the curve
+HEIGHT, _TOP, _BOTTOM = 162, 36, 32  # px: of the picture, above and below the curve
+_REACH = 1.5  # the axis is made longer than the sweep by at most this, for the modelled buffer
 _ROOM = 0.11  # share of the curve that a number needs
 _LEFT, _RIGHT = 0.12, 0.05  # shares of the width
 
@@ -47,7 +48,9 @@ def sweep_picture(row: StreamRow, current_ms: float) -> Markup | None:
     found = choices(row)
     if not found:
         return None
-    right = max(found[-1].delay_ms, current_ms, min(row.playout_delay_mean_ms or 0.0, 2 * found[-1].delay_ms))
+    modelled_ms = row.playout_delay_mean_ms or 0.0
+    longest_ms = max(found[-1].delay_ms, current_ms)
+    right = max(longest_ms, modelled_ms if modelled_ms <= _REACH * longest_ms else 0.0)
     most = max([item.concealed_s for item in found] + [row.concealed_s or 0.0]) or 1.0
 
     def x(delay_ms: float) -> str:
@@ -109,7 +112,8 @@ def _modelled(row: StreamRow, x: Any, y: Any, right: float) -> Markup:
     if row.playout_delay_mean_ms is None or row.concealed_s is None or row.playout_delay_mean_ms > right:
         return Markup("")
     told = f"{row.playout_model}: {row.playout_delay_mean_ms:.0f} ms in the mean, {row.concealed_s:.3g} s concealed"
-    mark = el("path", el("title", told), class_="outside", d="M0 -5l5 5l-5 5l-5 -5Z")
-    return el(
-        "svg", mark, x=x(row.playout_delay_mean_ms), y=y(row.concealed_s), width=1, height=1, overflow="visible"
-    )
+    mark = el("path", el("title", told), class_="modelled", d="M0 -5l5 5l-5 5l-5 -5Z")
+    at, height = x(row.playout_delay_mean_ms), y(row.concealed_s)
+    anchor = "end" if row.playout_delay_mean_ms > 0.8 * right else "start"
+    label = el("text", "modelled", class_="words", x=at, y=height - 17, text_anchor=anchor)
+    return label + el("svg", mark, x=at, y=height, width=1, height=1, overflow="visible")

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from aqa.model import Analysis, Finding, SecondRow, StreamRow
 from aqa.report import words
-from aqa.report.bars import Box, columns_of, loss_bars, made_up_bars, runs
+from aqa.report.bars import Box, columns_of, loss_bars, made_up_hatch, runs
 from aqa.report.marks import STALLS, stalls
 from aqa.report.svg import el, percent
 
@@ -116,7 +116,7 @@ def _idle(mine: Sequence[SecondRow], box: Box) -> Markup:
 
 def _concealed(mine: Sequence[SecondRow], box: Box) -> Markup:
     if any(row.concealed_s is not None for row in mine):
-        return made_up_bars(mine, box, "made-up")
+        return made_up_hatch(mine, box)
     text = f"made-up sound {words.NOT_MEASURED}: no playout model was run"
     return box.base() + el("text", text, class_="words", x="50%", y=box.y + 11, text_anchor="middle")
 

@@ -118,7 +118,7 @@ def buffer_words(row: StreamRow) -> str:
     told = f"{text}: {', '.join(parts)}." if parts else f"{text}."
     if row.sweep_advice:
         return f"{told} {row.sweep_advice[0].upper()}{row.sweep_advice[1:]}."
-    return told + (" No longer fixed buffer would have saved anything worth its delay." if row.sweep else "")
+    return told + (" A longer fixed buffer would have saved next to nothing." if row.sweep else "")
 
 
 def bursts(row: StreamRow) -> list[Fact]:

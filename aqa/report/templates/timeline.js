@@ -31,7 +31,7 @@
     for (var n = Math.ceil((from + shown) / step - 1e-9); n * step - shown <= to + 1e-9; n += 1) {
       var at = n * step - shown, x = 100 * at / length + "%", place = (at - from) / (to - from);
       axis.appendChild(shape("line", {"class": "grid", x1: x, x2: x, y1: 13, y2: 18}));
-      axis.appendChild(shape("text", {"class": "small", x: x, y: 11, "text-anchor": place > 0.95 ? "end" : place < 0.02 ? "start" : "middle"}, text(at, step)));
+      axis.appendChild(shape("text", {"class": "small", x: x, y: 11, "text-anchor": place > 0.95 ? "end" : place < 0.05 ? "start" : "middle"}, text(at, step)));
     }
     return step;
   }
