@@ -114,11 +114,60 @@ def explained(**changes):
     )
 
 
-def analysis(row=None, *, recordings=None, streams=None, findings=()):
+SWEEP = [
+    {"delay_ms": 20, "late": 900, "dropouts": 210, "concealed_s": 18.0},
+    {"delay_ms": 60, "late": 120, "dropouts": 80, "concealed_s": 4.2},
+    {"delay_ms": 200, "late": 2, "dropouts": 3, "concealed_s": 0.3},
+]
+
+
+def played(**changes):
+    """A stream that a playout model was run on, with all that is measured then."""
+    base = stream(
+        codec="opus", clock_rate_hz=48_000, clock_rate_from="sdp", late=120, loss_pct=1.5, pdv_p95_ms=81.0,
+        jitter_ms=9.0, jitter_mean_ms=8.0, jitter_max_ms=44.0, delta_max_ms=900.0, loss_bursts=3,
+        burst_density_pct=25.0, gap_density_pct=0.2, burst_duration_mean_ms=480.0, gap_duration_mean_ms=30_000.0,
+        burst_r=1.4, loss_run_max=11, loss_histogram="[40, 9, 2, 0, 0, 0, 0, 0, 0, 1]", ge_p=0.0021, ge_r=0.61,
+        playout_model="neteq 60 ms", playout_delay_mean_ms=74.0, concealed_s=3.5, concealed_pct=0.6,
+        concealed_lost_s=1.0, concealed_late_s=2.5, concealed_stall_s=0.0, sweep=json.dumps(SWEEP),
+        sweep_advice="with a fixed buffer of 200 ms, 77 of 80 concealed intervals would not have been heard",
+        r_factor=88.0, mos_estimated=3.4, mos_model="G.107.2 / Opus VBR 28 kb/s (Ie 18.5, Bpl 10.6)", ie_eff=55.0,
+        delay_impairment=0.4, worst_interval_mos=1.7, worst_interval_start_s=130.0,
+        changes=json.dumps([{"at_s": 61.5, "what": "frame_ms", "from": 20.0, "to": 60.0}]),
+    )  # fmt: skip
+    return dataclasses.replace(base, **changes)
+
+
+def played_seconds(length=600, **changes):
+    """Seconds of such a stream: faults of every sort, and a stall from 200 to 204 in which no packet came."""
+    base = {"log": "room.pcap", "stream": "0x00000001", "track": "bob"} | changes
+    return [
+        SecondRow(second=s, packets=0, expected=0, lost=0, late=0, stalled_s=1.0, concealed_s=1.0, **base)
+        if 200 <= s < 204
+        else SecondRow(
+            second=s, packets=49 - s % 3, expected=50, lost=s % 3, late=s % 5, stalled_s=0.0,
+            delay_max_ms=20.0 + 37 * s % 160, concealed_s=0.02 * (s % 7), **base,
+        )
+        for s in range(length)
+    ]  # fmt: skip
+
+
+def in_packets(kind, start, length, **changes):
+    """A finding in packets of any kind."""
+    return loss(start, length, kind=kind, finding_id=f"f-{kind}", severity="major", value=None, unit="", **changes)
+
+
+def analysis(row=None, *, recordings=None, streams=None, findings=(), seconds=None):
     """An analysis with its status and verdict worded."""
-    seconds = tuple(
-        SecondRow(second=s, log="room.pcap", stream="0x00000001", track="bob", packets=49, expected=50, lost=s == 100)
-        for s in range(600)
+    seconds = (
+        tuple(seconds)
+        if seconds
+        else tuple(
+            SecondRow(
+                second=s, log="room.pcap", stream="0x00000001", track="bob", packets=49, expected=50, lost=s == 100
+            )
+            for s in range(600)
+        )
     )
     if any(one.source == "stats" for one in streams or ()):
         seconds += tuple(
@@ -164,6 +213,25 @@ def events():
             findings=(made_up(), ran_dry()),
         ),
         "stats and packets": analysis(streams=(stream(), told(participant="bob")), findings=(made_up(track="bob"),)),
+        "played": analysis(
+            streams=(played(),),
+            seconds=played_seconds(),
+            findings=(
+                loss(),
+                in_packets("stall", 200.0, 4.0),
+                in_packets("late", 130.0, 2.0),
+                in_packets("jitter", 120.0, 60.0),
+                in_packets("reordering", 300.0, 1.0),
+                in_packets("duplication", 310.0, 1.0),
+                in_packets("stream_reset", 400.0, 0.02),
+                in_packets("clock_drift", 0.0, 600.0),
+            ),
+        ),
+        "no clock rate": analysis(
+            streams=(
+                stream(clock_rate_hz=None, delta_max_ms=20.0, mos_model="not measured: the clock rate is not known"),
+            )
+        ),
         "no clock": analysis(event(**BAD, start_utc=None, rooms="[]"), findings=(dropout(),)),
         "empty": analysis(event(**nothing, duration_s=0.0, rooms="[]"), recordings=(), streams=()),
     }

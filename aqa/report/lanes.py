@@ -13,16 +13,14 @@ from markupsafe import Markup
 
 from aqa.model import Analysis, Finding, StreamRow
 from aqa.report import words
+from aqa.report.bars import LOSS_TOP_PCT, Box, loss_bars, made_up_bars
 from aqa.report.coverage import utc_ns_of
 from aqa.report.marks import (
     COLUMNS,
-    LOSS_TOP_PCT,
     MARKS,
     PACKETS,
     STALLS,
     WAVE,
-    loss_bars,
-    made_up_bars,
     marks,
     sign,
     stalls,
@@ -87,16 +85,20 @@ def key(analysis: Analysis) -> list[tuple[Markup, str]]:
         for kind in kinds
     ]
     if analysis.packet_streams:
+        late = any(row.late for row in analysis.seconds)
         bar = el(
             "svg",
             el("rect", class_="lost", x=2, y=4, width=4, height=8),
-            el("rect", class_="lost", x=8, y=1, width=4, height=11),
+            el("rect", class_="lost", x=8, y=6, width=4, height=6),
+            el("rect", class_="late", x=8.5, y=1.5, width=3, height=4) if late else "",
             width=16,
             height=12,
             aria_hidden="true",
         )
-        rows.append((bar, f"lost packets per second (top = {LOSS_TOP_PCT:g} %)"))
-    if any(row.concealed_s for row in analysis.seconds):
+        and_late = "; hollow on them: late, after their playout" if late else ""
+        rows.append((bar, f"lost packets per second (top = {LOSS_TOP_PCT:g} %){and_late}"))
+    told = {row.log for row in analysis.streams if row.source == "stats"}
+    if any(row.concealed_s for row in analysis.seconds if row.log in told):
         made_up = el(
             "svg", el("rect", class_="wave", x=4, y=5, width=6, height=7), width=16, height=12, aria_hidden="true"
         )
@@ -154,11 +156,11 @@ def _lane(analysis: Analysis, name: str, found: Sequence[Finding], length: float
         y = WAVE + MARKS + 2
     if streams:
         rows = [row for row in analysis.seconds if row.log is not None and (row.track or row.stream) == name]
-        parts += [stalls(packets, length, y), loss_bars(rows, length, y + STALLS)]
+        parts += [stalls(packets, length, y), loss_bars(rows, Box(length, y + STALLS, PACKETS, COLUMNS))]
         y += STALLS + PACKETS
     if any(row.source == "stats" and _of(row) == name for row in analysis.streams):
         seconds = [row for row in analysis.seconds if row.concealed_s and (row.track or row.stream) == name]
-        parts += [made_up_bars(seconds, length, y), joined(marks(told, length, y=y))]
+        parts += [made_up_bars(seconds, Box(length, y, PACKETS, COLUMNS)), joined(marks(told, length, y=y))]
         y += PACKETS
     label = f"{name} (recorded)" if name == "mix" else name
     return Lane(

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from aqa import __version__
 from aqa.model import Analysis, Finding
-from aqa.report import verdict, words
+from aqa.report import streams, verdict, words
 from aqa.report.data import settings_sha256
 from aqa.report.facts import facts
 
 MOST_FINDINGS = 50
+MOST_STREAMS = 5  # with their bursts and buffers; every one is in report.json
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$@-]|:(?=//)|(?<=www)\.)", re.IGNORECASE)  # addresses link themselves
 
 
@@ -41,7 +42,7 @@ def report_markdown(analysis: Analysis) -> str:
         ]
     lines += ["", "## Findings", "", *_findings(analysis)]
     lines += ["", "## Recordings", "", *_recordings(analysis)]
-    lines += ["", "## Streams", "", *_streams(analysis)]
+    lines += ["", "## Streams", "", *_streams(analysis), *_worst_streams(analysis)]
     lines += ["", "## Not measured", ""]
     for line in json.loads(event.not_measured):
         bring = f" To measure: {line['bring']}." if line["bring"] else ""
@@ -146,3 +147,24 @@ def _streams(analysis: Analysis) -> list[str]:
             for row in analysis.streams
         ],
     )
+
+
+def _worst_streams(analysis: Analysis) -> list[str]:
+    """Bursts, the E-model and buffers of the worst streams, as plain tables."""
+    lines = []
+    for row in streams.worst_streams(analysis)[:MOST_STREAMS]:
+        who = f"{escape(row.participant)} " if row.participant else ""
+        lines += ["", f"### {who}`{row.ssrc}`", ""]
+        facts = [*streams.bursts(row), *streams.estimate(analysis, row)]
+        lines += _table(("loss in bursts (RFC 3611 4.7.2), E-model", "value"), [_escaped(fact) for fact in facts])
+        lines += ["", escape(streams.buffer_words(row))]
+        if row.sweep:
+            head = ("fixed buffer", "concealed", "dropouts", "late")
+            lines += ["", *_table(head, [_escaped(cells) for cells in streams.sweep_rows(row)])]
+    if len(analysis.packet_streams) > MOST_STREAMS:
+        lines += ["", f"The worst {MOST_STREAMS} of {len(analysis.packet_streams)}; every one is in report.json."]
+    return lines
+
+
+def _escaped(cells: Sequence[str]) -> list[str]:
+    return [escape(cell) for cell in cells]

@@ -1,33 +1,44 @@
-"""The marks of a lane: a fault in sound is a shape with two letters, lost packets are bars, stalls black lines."""
+"""The marks of a lane: a fault in sound is a shape with two letters, a stall a black line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 from markupsafe import Markup
 
-from aqa.model import Finding, SecondRow
+from aqa.model import Finding
 from aqa.report import words
 from aqa.report.svg import el, joined, percent
 
 COLUMNS = 1200  # of an envelope; the overview is about 1,100 px wide at most screens
 WAVE, MARKS, STALLS, PACKETS = 26, 12, 5, 13  # heights in px
-LOSS_TOP_PCT = 40.0  # top of the packet bars, square root, the same in all reports
 MOST_MARKS = 600  # of one kind in a lane; more, and those closer than MERGE (share of the event) are one
 MERGE = 0.0005
+CLOSE_S = 600  # the longest view in which the small kinds of packets are shown
 LETTER_PX = 20 / 1100  # share of the view from which letters fit
 _STYLE = {
     "dropout": "solid", "interruption": "solid", "silence": "hollow", "attenuation": "hollow",
     "concealment": "half", "concealed_audio": "half", "repetition": "half", "missing_media": "dashed",
     "damaged_media": "dashed", "elided_time": "dashed", "clock_mismatch": "dashed", "unreadable": "dashed",
     "echo": "dotted", "unintended_audio": "dotted", "noise_burst": "dotted", "hum": "dotted",
+    "loss": "packet", "stall": "black", "late": "hollow-packet", "jitter": "tick", "reordering": "tick",
+    "duplication": "tick", "clock_drift": "tick",
 }  # fmt: skip
+_TICKS = ("reordering", "duplication", "clock_drift")
+_RESET = "M0 0l4 4l-4 4l-4 -4zM-.5 7h1v11h-1z"
 
 
 def sign(kind: str) -> Markup:
     """The mark of a kind as it stands in the key."""
     letters = words.LETTERS[kind]
-    style = _STYLE.get(kind, "packet" if kind in ("loss", "late", "jitter", "stall") else "outline")
-    box = el("rect", class_=f"mark {style}", x=1, y=1, width=22, height=12)
+    style = _STYLE.get(kind, "outline")
+    if kind == "stream_reset":
+        tick = el("svg", el("path", class_="reset", d=_RESET), x=4, y=0, width=1, height=1, overflow="visible")
+        return el(
+            "svg", tick, el("text", letters, class_="letters", x=10, y=11), width=24, height=18, aria_hidden="true"
+        )
+    if style == "tick":
+        box = el("rect", class_="packet-kind", x=1, y=1, width=22, height=2)
+    else:
+        box = el("rect", class_=f"mark {style}", x=1, y=1, width=22, height=12)
     text = el("text", letters, class_=f"letters on-{style}", x=12, y=11, text_anchor="middle")
     return el("svg", box, text, width=24, height=14, aria_hidden="true")
 
@@ -65,62 +76,28 @@ def _mark(kind: str, group: list[Finding], length: float, y: int) -> Markup:
 
 
 def stalls(packets: Sequence[Finding], length: float, y: int) -> Markup:
-    """Stalls as black lines, other kinds in packets as thin ones."""
-    parts = []
-    for item in packets:
-        if item.kind == "loss":
-            continue
-        parts.append(
-            el(
-                "rect", el("title", f"{words.kind_words(item.kind)}, {words.length(item.duration_s)}"),
-                class_="stall" if item.kind == "stall" else "packet-kind", x=percent(item.start_s / length),
-                y=y, width=percent(item.duration_s / length), height=4 if item.kind == "stall" else 2,
-            )
-        )  # fmt: skip
-    return joined(parts)
+    """Stalls as black lines, resets as ticks with a head; other kinds, shown in a close view alone, as thin lines.
+
+    Lost and late packets are bars of their own (`bars.py`).
+    """
+    parts = [_packet_mark(item, length, y) for item in packets if item.kind in ("stall", "stream_reset")]
+    small = [_packet_mark(item, length, y) for item in packets if item.kind in ("jitter", *_TICKS)]
+    hidden = "hidden" if length > CLOSE_S else None
+    group = el("g", *small, class_="close", data_most=CLOSE_S, visibility=hidden) if small else Markup("")
+    return joined([group, *parts])
 
 
-def loss_bars(rows: Sequence[SecondRow], length: float, y: int) -> Markup:
-    """A bar per column of time: the worst second in it, for a minute of loss in an hour must not vanish."""
-    base = el("line", class_="middle", x1="0%", x2="100%", y1=y + PACKETS, y2=y + PACKETS)
-    span = max(1.0, length / COLUMNS)
-    worst: dict[int, float] = {}
-    expected: dict[int, int] = {}
-    lost: dict[int, int] = {}
-    for row in rows:
-        expected[row.second] = expected.get(row.second, 0) + (row.expected or 0)
-        lost[row.second] = lost.get(row.second, 0) + (row.lost or 0)
-    for second, many in lost.items():
-        if many:
-            column = int(second / span)
-            share = 100 * many / max(expected[second], many)
-            worst[column] = max(worst.get(column, 0.0), share)
-    heights = {
-        column: PACKETS * float(np.sqrt(min(share, LOSS_TOP_PCT) / LOSS_TOP_PCT)) for column, share in worst.items()
-    }
-    return base + _bars(heights, length, y, "lost")
-
-
-def made_up_bars(rows: Sequence[SecondRow], length: float, y: int) -> Markup:
-    """A bar per column of time: the share of a second that a receiver made up, the worst in it; top = all of it."""
-    base = el("line", class_="middle", x1="0%", x2="100%", y1=y + PACKETS, y2=y + PACKETS)
-    span = max(1.0, length / COLUMNS)
-    worst: dict[int, float] = {}
-    for row in rows:
-        if row.concealed_s:
-            column = int(row.second / span)
-            worst[column] = max(worst.get(column, 0.0), min(row.concealed_s, 1.0))
-    return base + _bars({column: PACKETS * share for column, share in worst.items()}, length, y, "wave")
-
-
-def _bars(heights: Mapping[int, float], length: float, y: int, look: str) -> Markup:
-    """Bars of so many px in columns of COLUMNS over the event (one a second, where it is shorter)."""
-    span = max(1.0, length / COLUMNS)
-    columns = max(int(np.ceil(length / span)), 1)
-    path = []
-    for column, exact in sorted(heights.items()):
-        height = max(exact, 1.5)
-        path.append(f"M{column} {PACKETS}v-{height:.1f}h1v{height:.1f}z")
-    bars = el("path", class_=look, d="".join(path))
-    box = {"x": "0%", "width": percent(columns * span / length), "y": y, "height": PACKETS}
-    return el("svg", bars, **box, viewBox=f"0 0 {columns} {PACKETS}", preserveAspectRatio="none")
+def _packet_mark(item: Finding, length: float, y: int) -> Markup:
+    title = el("title", f"{words.kind_words(item.kind)}, {words.length(item.duration_s)}")
+    x, width = percent(item.start_s / length), percent(item.duration_s / length)
+    if item.kind == "stall":
+        return el("rect", title, class_="stall", x=x, y=y, width=width, height=4)
+    if item.kind == "stream_reset":
+        return el("svg", el("path", title, class_="reset", d=_RESET), x=x, y=y, width=1, height=1, overflow="visible")
+    hidden = "hidden" if item.duration_s / length < LETTER_PX else None
+    middle = percent((item.start_s + item.end_s) / 2 / length)
+    letters = el(
+        "text", words.LETTERS[item.kind], class_="letters on-packets", x=middle, y=y + 12,
+        text_anchor="middle", data_s=item.duration_s, visibility=hidden,
+    )  # fmt: skip
+    return el("rect", title, class_="packet-kind", x=x, y=y + 1, width=width, height=2) + letters

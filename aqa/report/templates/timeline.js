@@ -7,6 +7,7 @@
   var from = 0, to = length;
   var axis = document.getElementById("axis"), label = root.querySelector(".axis .label");
   var views = root.querySelectorAll("svg.view"), letters = root.querySelectorAll("text.letters[data-s]");
+  var close = root.querySelectorAll("g.close");
   var steps = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
   var named = label.textContent;
 
@@ -30,7 +31,7 @@
     for (var n = Math.ceil((from + shown) / step - 1e-9); n * step - shown <= to + 1e-9; n += 1) {
       var at = n * step - shown, x = 100 * at / length + "%", place = (at - from) / (to - from);
       axis.appendChild(shape("line", {"class": "grid", x1: x, x2: x, y1: 13, y2: 18}));
-      axis.appendChild(shape("text", {"class": "small", x: x, y: 11, "text-anchor": place > 0.95 ? "end" : place < 0.02 ? "start" : "middle"}, text(at, step)));
+      axis.appendChild(shape("text", {"class": "small", x: x, y: 11, "text-anchor": place > 0.95 ? "end" : place < 0.05 ? "start" : "middle"}, text(at, step)));
     }
     return step;
   }
@@ -44,6 +45,9 @@
     for (i = 0; i < letters.length; i += 1) {
       var fits = parseFloat(letters[i].dataset.s) / (to - from) * width >= 20;
       if (fits) letters[i].removeAttribute("visibility"); else letters[i].setAttribute("visibility", "hidden");
+    }
+    for (i = 0; i < close.length; i += 1) {
+      if (to - from <= parseFloat(close[i].dataset.most)) close[i].removeAttribute("visibility"); else close[i].setAttribute("visibility", "hidden");
     }
     var step = ticks(width);
     label.textContent = utc ? named : "event time";
