@@ -292,3 +292,17 @@ def test_times_are_on_the_clock_of_the_log() -> None:
     found = sent([0] * 100, lost={50})
     assert found.log_start_ns == START_NS
     assert heard(found, FIXED).start_s.tolist() == pytest.approx([51 * 0.02 + 0.06], abs=1e-6)
+
+
+@pytest.mark.parametrize("buffer", BUFFERS, ids=lambda b: b.name)
+def test_a_capture_clock_that_jumps_by_a_year_costs_no_time(buffer: Buffer) -> None:
+    """One packet after a stall, of which half a target would be waited for; the next comes a year later.
+
+    Waited for tick by tick, the year would take minutes.
+    """
+    held_back = [0.6 if i % 50 in range(10, 20) else 0.0 for i in range(400)]
+    packets = [Packet(i * 0.02 + late, i, i * 160) for i, late in enumerate(held_back)]
+    packets.append(Packet(400 * 0.02 + 1.5, 400, 400 * 160))
+    packets += [Packet(i * 0.02 + 3e7, i, i * 160) for i in range(401, 440)]
+    packets.sort(key=lambda p: p.arrival_s)
+    assert heard(stream(packets), buffer).concealed_s > 1.0

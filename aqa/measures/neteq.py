@@ -273,7 +273,9 @@ def _neteq_kernel(  # type: ignore[no-untyped-def]
                 _pause(s, state, media)
             elif s[_LEFT] == 0 and arrival[k] <= s[_NOW]:
                 if s[_COVERED] >= MUTED_NS and _postponed(s, state, media, frame):
-                    _conceal(s, TICK_NS, _why(s, 0, arrival, by_arrival), holes)
+                    # until more has come: tick by tick, a capture clock that jumps by years would take years
+                    wait = arrival[by_arrival[s[_NEXT]]] - s[_NOW]
+                    _conceal(s, -(-wait // TICK_NS) * TICK_NS, _why(s, 0, arrival, by_arrival), holes)
                     continue
                 change, now = 0, s[_NOW]
                 if s[_COVERED] == 0 and frame[k] > 0:  # not right after made-up sound
