@@ -11,7 +11,7 @@ from aqa.measures.bins import spread
 from aqa.measures.loss import LossRuns, burst_ratio
 from aqa.measures.slots import Slots
 from aqa.model import Stream
-from aqa.playout import CAUSES, SWEEP_MS, Played, Playout, advice, concealed_seconds, sweep_slots
+from aqa.playout import CAUSES, MAX_SECONDS, SWEEP_MS, Played, Playout, advice, concealed_seconds, sweep_slots
 
 INTERVAL_S = 10.0  # of the worst interval's MOS: P.564 judges 8 to 20 s at a time
 MIN_INTERVAL_PACKETS = 50  # fewer expected packets say little: a loss would weigh 2 % and more
@@ -106,7 +106,9 @@ def _worst(found: Playout, whole: Estimate, base_s: float) -> dict[str, float]:
     at = np.floor(heard[known] * (1 / INTERVAL_S)).astype(np.int64)
     if not len(at):
         return {}
-    low, high = int(at.min()), int(at.max())
+    low = int(at.min())
+    high = min(int(at.max()), low + MAX_SECONDS)  # a clock that lies must not fill memory
+    at = np.minimum(at, high)
     played = np.bincount(at - low, weights=found.slots.frame_ns[known] * 1e-9, minlength=high - low + 1)
     packets = np.bincount(at - low, minlength=high - low + 1)
     made_up = spread(found.start_s, found.end_s, INTERVAL_S, low, len(played))
