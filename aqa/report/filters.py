@@ -5,8 +5,10 @@ RTP only where a signalling dialogue in the same file says so: else enable the h
 `--enable-heuristic rtp_udp`) or decode the port as RTP.
 """
 
+import dataclasses
 import ipaddress
 import json
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from aqa.model import Finding, StreamRow, utc_ns
@@ -35,6 +37,19 @@ def wireshark_filter(finding: Finding, row: StreamRow, *, clock_offset_s: float 
     if not sequence or row.expected is None or row.expected > _CYCLE or row.resets:
         parts += _times(finding, WRAP_S if sequence else MARGIN_S, clock_offset_s)
     return " && ".join(parts)
+
+
+def wireshark_filters(findings: Iterable[Finding], rows: Iterable[StreamRow]) -> dict[str, str]:
+    """The filter of each finding in packets by its id; without a flow where several in the log have its SSRC."""
+    streams: dict[tuple[str | None, str | None], StreamRow] = {}
+    for row in rows:
+        key = (row.log, row.ssrc)
+        streams[key] = dataclasses.replace(row, src="", dst="", expected=None) if key in streams else row
+    return {
+        item.finding_id: wireshark_filter(item, streams[item.log, item.stream])
+        for item in findings
+        if item.source == "packets" and (item.log, item.stream) in streams
+    }
 
 
 def _end(side: str, end: str) -> list[str]:

@@ -17,7 +17,7 @@ from aqa.report import bars, charts, lanes, streams, verdict, words
 from aqa.report.clips import Clip
 from aqa.report.data import SCHEMA, settings_sha256
 from aqa.report.facts import facts
-from aqa.report.filters import wireshark_filter
+from aqa.report.filters import wireshark_filters
 from aqa.settings import overrides_in
 
 MOST_FINDINGS = 200  # rows in the page; every one is in findings.csv
@@ -86,7 +86,7 @@ def report_html(analysis: Analysis, clips: Mapping[str, Clip]) -> str:
         stream_details=streams.details(analysis),
         streams_in_all=len(analysis.packet_streams),
         loss_top_pct=bars.LOSS_TOP_PCT,
-        filters=_filters(analysis, found[:MOST_FINDINGS]),
+        filters=wireshark_filters(found[:MOST_FINDINGS], analysis.packet_streams),
     )
 
 
@@ -167,16 +167,6 @@ def _facts_of(item: Finding) -> list[tuple[str, str]]:
             text = json.dumps(inner, ensure_ascii=False) if isinstance(inner, dict | list) else f"{inner}"
             rows.append((f"{name} {below}".strip().replace("_", " "), text))
     return rows
-
-
-def _filters(analysis: Analysis, found: Sequence[Finding]) -> dict[str, str]:
-    """A Wireshark display filter for each finding in packets, by its id."""
-    rows = {(row.log, row.ssrc): row for row in analysis.packet_streams}
-    return {
-        item.finding_id: wireshark_filter(item, rows[item.log or "", item.stream or ""])
-        for item in found
-        if item.source == "packets" and (item.log, item.stream) in rows
-    }
 
 
 def _judged(analysis: Analysis, row: RecordingRow | StreamRow) -> str:

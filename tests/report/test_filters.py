@@ -7,12 +7,12 @@ import subprocess
 
 import pytest
 from captures import START_NS, ethernet, ipv4, ipv6, pcap, rtp, talk, udp
-from report_builder import loss, stream
+from report_builder import dropout, loss, stream
 from typer.testing import CliRunner
 
 from aqa.cli import app
 from aqa.model import Finding, StreamRow, evidence
-from aqa.report.filters import wireshark_filter
+from aqa.report.filters import wireshark_filter, wireshark_filters
 
 ROW = stream(src="10.0.0.1:5004", dst="10.0.0.2:6004", ssrc="0x00001234")
 needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")
@@ -66,6 +66,16 @@ def test_ipv6_and_flows_that_are_no_addresses():
 
 def test_without_utc_or_numbers_the_stream_is_shown():
     assert wireshark_filter(loss(), ROW).endswith("rtp.ssrc == 0x00001234")
+
+
+def test_filters_by_finding_name_no_flow_where_two_have_the_ssrc():
+    found = (lost(101, 103, stream=ROW.ssrc), lost(1, 2, finding_id="f-other", stream="0x00000009"), dropout())
+    assert wireshark_filters(found, [ROW]) == {"f-loss": wireshark_filter(found[0], ROW)}
+    other = dataclasses.replace(ROW, src="10.0.0.9:1")
+    assert (
+        wireshark_filters(found, [ROW, other])["f-loss"]
+        == "rtp.ssrc == 0x00001234 && rtp.seq >= 100 && rtp.seq <= 104"
+    )
 
 
 def shown(path, text):

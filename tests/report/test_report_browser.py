@@ -41,6 +41,28 @@ def test_no_message_no_request_no_sideways_scroll(page, reports, width, dark):
         assert page.ask("document.querySelectorAll('h1').length") == 1, path
 
 
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_with_every_part_open_only_tables_scroll(page, reports, width, dark):
+    assert page.load(reports / "played" / "e1" / "report.html", width=width, dark=dark) == ([], [])
+    page.ask("document.querySelectorAll('details').forEach(function (d) { d.open = true; })")
+    assert page.ask("document.querySelectorAll('details[open] svg.plot').length") >= 3
+    assert page.ask("document.documentElement.scrollWidth") <= width
+    wide = "Array.from(document.querySelectorAll('.stream svg.plot, .stream .parts > div'))"
+    assert page.ask(f"{wide}.every(function (e) {{ return e.getBoundingClientRect().right <= {width}; }})")
+
+
+def test_the_small_kinds_of_packets_appear_when_the_view_is_close(page, reports):
+    page.load(reports / "played" / "e1" / "report.html", width=1280)
+    shown = "document.querySelector('g.close').getAttribute('visibility')"
+    assert page.ask(shown) is None  # ten minutes fit
+    page.ask("document.querySelector('g.close').dataset.most = 599")
+    page.ask("document.querySelector('[data-do=all]').click()")
+    assert page.ask(shown) == "hidden"
+    page.ask("document.querySelector('[data-do=in]').click()")
+    assert page.ask(shown) is None
+
+
 def test_zoom_pan_and_address(page, reports):
     page.load(reports / "demo" / "report.html", width=1280)
     assert page.ask("document.querySelector('.toolbar').hidden") is False
