@@ -272,18 +272,33 @@ class SeriesRow:
 
 @dataclass(frozen=True, kw_only=True)
 class RunRow:
-    """A sample-exact run of one channel (table `runs`): constant (digital zero included) or clipped."""
+    """A sample-exact run of one channel (table `runs`): a value held, a flat top, or a candidate of a fault."""
 
     recording: str = col("recording")
     channel: int = col("channel, from 0")
-    kind: str = col("constant or clipped")
+    kind: str = col("constant (digital zero included), clipped, or the kind of fault that it may be")
     start_sample: int = col("first sample")
     end_sample: int = col("one past the last sample")
-    value: float = col("the held value, full scale 1")
-    before_dbfs: float = col("RMS of the 10 ms before the run; -inf stands as -200")
-    after_dbfs: float = col("RMS of the 10 ms after the run; -inf stands as -200")
-    peak_before_dbfs: float = col("largest magnitude in the last 0.25 ms before the run")
-    peak_after_dbfs: float = col("largest magnitude in the first 0.25 ms after the run")
+    value: float | None = col("the held value, full scale 1", default=None)
+    before_dbfs: float | None = col("RMS of the 10 ms before the run; -inf stands as -200", default=None)
+    after_dbfs: float | None = col("RMS of the 10 ms after the run; -inf stands as -200", default=None)
+    peak_before_dbfs: float | None = col("largest magnitude in the last 0.25 ms before the run", default=None)
+    peak_after_dbfs: float | None = col("largest magnitude in the first 0.25 ms after the run", default=None)
+    columns: str | None = col("of a candidate: names of its features", default=None)
+    features: list[float] | None = col("of a candidate: what was measured of it", default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureRow:
+    """One row of a slower series of one channel (table `measures`)."""
+
+    recording: str = col("recording")
+    channel: int = col("channel, from 0")
+    name: str = col("name of the series")
+    columns: str = col("names of the values")
+    hop_s: float = col("seconds from row to row")
+    row: int = col("index: begins row hop_s after sample 0")
+    values: list[float] = col("the values; NaN: no media, or not measured")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -325,6 +340,7 @@ TABLES: dict[str, type] = {
     "seconds": SecondRow,
     "series": SeriesRow,
     "runs": RunRow,
+    "measures": MeasureRow,
 }
 """Every table of the store by name."""
 
@@ -366,6 +382,25 @@ class RunTable:
 
 
 @dataclass(frozen=True)
+class Series:
+    """A measure's values over time: row k is of the time from k hop_s on; NaN where there is no media."""
+
+    hop_s: float
+    columns: tuple[str, ...]  # names with units
+    values: NDArray[Any]  # shape (rows, columns)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Runs of one channel that may be a fault, with what was measured of each; a detector decides."""
+
+    start_sample: Ints
+    end_sample: Ints
+    columns: tuple[str, ...]  # names of the features with units
+    features: Floats  # shape (runs, columns)
+
+
+@dataclass(frozen=True)
 class Track:
     """One channel of one recording, measured: what an audio detector looks at."""
 
@@ -376,6 +411,9 @@ class Track:
     runs: RunTable
     levels: Levels
     channel: int = 0
+    series: Mapping[str, Series] = field(default_factory=dict)  # by name
+    candidates: Mapping[str, Candidates] = field(default_factory=dict)  # by kind
+    facts: Mapping[str, float | None] = field(default_factory=dict)  # single numbers of the whole channel
 
 
 @dataclass(frozen=True)

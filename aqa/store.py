@@ -18,6 +18,7 @@ from aqa.files import write
 from aqa.model import (
     TABLES,
     Analysis,
+    Candidates,
     EventRow,
     Finding,
     Floats,
@@ -39,7 +40,20 @@ _NARROW: dict[str, dict[str, Any]] = {
         "level_dbfs": pl.Float32,
         "peak_dbfs": pl.Float32,
     },
-    "runs": {"recording": pl.Categorical, "channel": pl.UInt8},
+    "runs": {
+        "recording": pl.Categorical,
+        "channel": pl.UInt8,
+        "columns": pl.Categorical,
+        "features": pl.List(pl.Float32),
+    },
+    "measures": {
+        "recording": pl.Categorical,
+        "channel": pl.UInt8,
+        "name": pl.Categorical,
+        "columns": pl.Categorical,
+        "row": pl.UInt32,
+        "values": pl.List(pl.Float32),
+    },
 }  # keeps a track-hour below 5 MB
 
 
@@ -127,6 +141,7 @@ class Store:
         for table, content in tables.items():
             self._write(table, event_id, content.lazy())
         self._write("series", event_id, _series(tracks))
+        self._write("measures", event_id, _measures(tracks))
         self._write("events", event_id, frame("events", [analysis.event]).lazy())
 
 
@@ -159,18 +174,51 @@ def _series(tracks: Mapping[str, Sequence[Track]]) -> pl.LazyFrame:
     return pl.concat([empty, *parts])
 
 
+def _measures(tracks: Mapping[str, Sequence[Track]]) -> pl.LazyFrame:
+    """The table `measures`: the slower series of every channel."""
+    empty = pl.LazyFrame(schema=schema("measures"))
+    parts = [
+        pl.LazyFrame({"values": one.values.astype(np.float32)}, schema={"values": pl.List(pl.Float32)}).select(
+            recording=pl.lit(recording).cast(pl.Categorical),
+            channel=pl.lit(track.channel, dtype=pl.UInt8),
+            name=pl.lit(name).cast(pl.Categorical),
+            columns=pl.lit(" ".join(one.columns)).cast(pl.Categorical),
+            hop_s=pl.lit(one.hop_s),
+            row=pl.int_range(pl.len(), dtype=pl.UInt32),
+            values="values",
+        )
+        for recording, channels in sorted(tracks.items())
+        for track in channels
+        for name, one in sorted(track.series.items())
+    ]
+    return pl.concat([empty, *parts])
+
+
 def _runs(tracks: Mapping[str, Sequence[Track]]) -> pl.DataFrame:
-    parts = []
+    """The table `runs`: runs and candidates of every channel."""
+    parts = [pl.DataFrame(schema=schema("runs"))]
     for recording, channels in sorted(tracks.items()):
         for track in channels:
-            columns = {f.name: getattr(track.runs, f.name) for f in dataclasses.fields(track.runs)}
-            same = {
-                "recording": [recording] * len(track.runs.kind),
-                "channel": [track.channel] * len(track.runs.kind),
-            }
-            part = pl.DataFrame({**same, **columns}).cast(dict(schema("runs")), strict=True)  # type: ignore[arg-type]
-            parts.append(part.select(list(schema("runs"))).sort("start_sample", "end_sample", "kind"))
-    return pl.concat(parts) if parts else pl.DataFrame(schema=schema("runs"))
+            own = [pl.DataFrame({f.name: getattr(track.runs, f.name) for f in dataclasses.fields(track.runs)})]
+            own += [_candidates(kind, runs) for kind, runs in sorted(track.candidates.items())]
+            named = {"recording": pl.lit(recording), "channel": pl.lit(track.channel)}
+            columns = pl.concat(own, how="diagonal").with_columns(**named)
+            empty = {name: pl.lit(None) for name in schema("runs") if name not in columns.columns}
+            part = columns.with_columns(**empty).select(list(schema("runs"))).cast(dict(schema("runs")))  # type: ignore[arg-type]
+            parts.append(part.sort("start_sample", "end_sample", "kind"))
+    return pl.concat(parts)
+
+
+def _candidates(kind: str, runs: Candidates) -> pl.DataFrame:
+    """The candidates of one kind as rows of the table `runs`."""
+    return pl.DataFrame(
+        {
+            "start_sample": runs.start_sample,
+            "end_sample": runs.end_sample,
+            "features": runs.features.astype(np.float32),
+        },
+        schema_overrides={"features": pl.List(pl.Float32)},
+    ).with_columns(kind=pl.lit(kind), columns=pl.lit(" ".join(runs.columns)))
 
 
 def _peaks(path: Path) -> dict[str, Floats]:

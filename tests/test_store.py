@@ -1,10 +1,14 @@
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
+from sound import noise, track
 
-from aqa.model import TABLES, EventRow, InputError
+from aqa import store as tables
+from aqa.model import TABLES, Candidates, EventRow, InputError, Series
+from aqa.packed import Packed
 from aqa.pipeline import Options, analyze
 from aqa.store import Store, schema
 
@@ -62,3 +66,31 @@ def test_a_damaged_table_is_told_with_its_name(tmp_path):
 
 def test_dtypes_stay_narrow():
     assert schema("series")["level_dbfs"] == pl.Float32
+
+
+def test_candidates_and_slower_series_are_kept():
+    heard = track(noise(0.5))
+    heard = dataclasses.replace(
+        heard,
+        series={"bands": Series(0.02, ("low_db", "high_db"), np.array([[1, 2], [3, np.nan]], np.float32))},
+        candidates={"echo": Candidates(np.array([7]), np.array([9]), ("lag_ms",), np.array([[80]], np.float32))},
+    )
+    runs = tables._runs({"a": [heard]})
+    assert runs.select("kind", "start_sample", "end_sample", "columns", "value").rows() == [
+        ("echo", 7, 9, "lag_ms", None)
+    ]
+    assert runs["features"].to_list() == [[80.0]]
+    kept = tables._measures({"a": [heard]}).collect()
+    assert kept.select("name", "columns", "hop_s", "row").rows() == [
+        ("bands", "low_db high_db", 0.02, 0),
+        ("bands", "low_db high_db", 0.02, 1),
+    ]
+    assert kept["values"].to_list()[0] == [1.0, 2.0]
+    assert dict(kept.schema) == schema("measures")
+
+
+def test_a_packed_track_is_unpacked_as_it_was():
+    heard = dataclasses.replace(track(noise(0.5)), series={"b": Series(0.02, ("x",), np.ones((3, 1), np.uint8))})
+    back = Packed.of(heard).unpacked()
+    np.testing.assert_array_equal(back.series["b"].values, heard.series["b"].values)
+    np.testing.assert_array_equal(back.level_dbfs, heard.level_dbfs)

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sound import Sound, noise, track
 
-from aqa.measures import track as module
-from aqa.measures.track import measure, rules
+from aqa.measures import runs as module
+from aqa.measures.runs import rules
+from aqa.measures.track import measure
 
 
 def decibels(power):
