@@ -1,8 +1,8 @@
 """What a detector is, and the registry of all detectors.
 
 A detector is one file in `aqa/detectors/`: a docstring with fixed headings, a frozen dataclass of settings, and
-one function, named after the kind of finding it makes, that turns its subject (Track, Media, Stream, Played or
-StatsTrack) into findings with times in seconds of that subject.
+one function, named after the kind of finding it makes, that turns its subject (Track, Media, Stream, Played,
+StatsTrack or Whole) into findings with times in seconds of that subject.
 """
 
 import dataclasses
@@ -17,11 +17,12 @@ from typing import Any, TypeVar
 
 from aqa.model import KINDS, Finding, Media, Source, StatsTrack, Stream, Track
 from aqa.playout import Played
+from aqa.whole import Whole
 
 HEADINGS = ("What it finds", "Why it matters", "What fools it", "Thresholds and their source", "What to do")
 """The headings that every detector's documentation has, in this order."""
 
-Subject = Track | Media | Stream | Played | StatsTrack
+Subject = Track | Media | Stream | Played | StatsTrack | Whole
 Find = TypeVar("Find", bound=Callable[..., Iterable[Finding]])
 
 

@@ -12,15 +12,17 @@ from typing import Any
 
 from aqa.causes import EXPLAINING, Packets, explain
 from aqa.detector import Subject
+from aqa.gather import whole_of
 from aqa.model import Analysis, Finding, SecondRow, StreamRow
 from aqa.playout import Played, play
 from aqa.receivers import kinds_of, place_of, track_rows, track_seconds_rows
 from aqa.report import verdict
 from aqa.reported import joined
-from aqa.rows import event_row, loudest, packet_row, packet_seconds, recording_row, recording_seconds
+from aqa.rows import duration, event_row, loudest, packet_row, packet_seconds, recording_row, recording_seconds
 from aqa.settings import Settings
 from aqa.streams import stream_row, stream_seconds
 from aqa.timeline import Clock, Measured
+from aqa.whole import Whole
 
 
 def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
@@ -28,11 +30,14 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     clock = Clock.of(measured)
     heard = _heard(measured, settings, clock)
     found = [*_in_recordings(measured, settings, clock), *heard.findings, *_in_stats(measured, settings, clock)]
-    found.sort(key=lambda f: (f.start_s, f.finding_id))
+    found.sort(key=_order)
     findings = _explained(found, measured, clock)
     seconds = [*recording_seconds(measured, findings, clock), *heard.seconds, *track_seconds_rows(measured, clock)]
     recordings = [recording_row(measured, path, findings, seconds, clock) for path in sorted(measured.recordings)]
     streams, stats = joined(heard.rows), track_rows(measured, clock)
+    duration_s = duration(measured, recordings, clock)
+    whole = whole_of(measured, clock, duration_s=duration_s, findings=findings, streams=streams)
+    findings = sorted([*findings, *_in_whole(whole, settings, clock)], key=_order)
     event = event_row(
         measured, settings, clock, findings=findings, seconds=seconds, recordings=recordings, streams=streams
     )
@@ -50,6 +55,10 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     )
     event = dataclasses.replace(event, status=verdict.status(analysis), verdict=verdict.sentence(analysis))
     return dataclasses.replace(analysis, event=event)
+
+
+def _order(finding: Finding) -> tuple[float, str]:
+    return finding.start_s, finding.finding_id
 
 
 @dataclass(frozen=True)
@@ -106,6 +115,16 @@ def _in_stats(measured: Measured, settings: Settings, clock: Clock) -> Iterator[
             shift = clock.second(track.log_start_ns + clock.log_shift_ns[path])
             for item in _detected(settings, track):
                 yield _placed(item, shift, clock, own, of=f"{track.connection} {track.direction}")
+
+
+def _in_whole(whole: Whole, settings: Settings, clock: Clock) -> list[Finding]:
+    """What is found of the event as a whole; each kind sees what those before it have found."""
+    found: list[Finding] = []
+    for one in settings.active():
+        if one.subject is Whole:
+            seen = dataclasses.replace(whole, findings=(*whole.findings, *found))
+            found += [_placed(item, 0.0, clock, {"room": item.room}) for item in one(seen, settings.of(one))]
+    return found
 
 
 def _detected(settings: Settings, subject: Subject) -> list[Finding]:

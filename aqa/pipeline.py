@@ -20,6 +20,7 @@ from pebble import ProcessPool
 
 from aqa import __version__
 from aqa.decode import open_recording
+from aqa.history import read_history
 from aqa.judge import judge
 from aqa.measures.track import measure
 from aqa.model import EventRow, InputError, Media, StatsLog, Track
@@ -229,7 +230,9 @@ def _collect(job: _Job) -> Measured:
             stats.update({path: result} if role == "stats" else {})
             if result.warning:
                 problems[path] = _inside(result.warning, job, path)
-    return Measured(job.event, job.inputs, recordings, logs, stats, problems)
+    history = read_history(job.event.root, job.event.others)
+    problems.update(history.problems)
+    return Measured(job.event, job.inputs, recordings, logs, stats, problems, history)
 
 
 def _result(future: Any, path: str) -> tuple[Any, str | None]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from aqa.decode import MEDIA_SUFFIXES, is_media
 from aqa.decode_rtp import is_sound
+from aqa.history import NAMES
 from aqa.manifest import Manifest, PacketLogTable, RecordingTable, read_manifest, safe_id
 from aqa.model import InputError
 from aqa.packets import is_packet_log
@@ -21,7 +22,6 @@ from aqa.stats import is_stats
 
 MARKER = ".aqa-output"
 """A file of this name marks a folder that `aqa` writes; nothing in it is ever read as input."""
-SERIES = ("listeners.csv", "load.csv", "feedback.csv", "operator.csv")
 LOG_NAMES = frozenset(".pcap .pcapng .cap .rtpdump .rtp .mjr".split())
 LATER_NAMES = frozenset(".json .jsonl .log .csv .parquet".split())  # may be logs; ignored, and said, if they are not
 HEAD_BYTES = 4096
@@ -94,7 +94,7 @@ def _events_in(folder: Path, skip: set[Path]) -> Iterator[EventInput]:
 
 
 def _marks_event(files: Sequence[Path]) -> bool:
-    return any(path.name == "event.toml" or path.name in SERIES for path in files)
+    return any(path.name == "event.toml" or path.name in NAMES for path in files)
 
 
 def _listing(folder: Path, skip: set[Path]) -> tuple[list[Path], list[Path]]:
@@ -192,7 +192,7 @@ def _segments(root: Path, playlist: str) -> list[str]:
 def _role(path: Path) -> str | None:
     """recording, log, both (packets that can be decoded), stats, other (an input, but no such) or None (not ours)."""
     name = path.name.lower().removesuffix(".gz")
-    if name == "event.toml" or name in SERIES:
+    if name == "event.toml" or name in NAMES:
         return "other"
     try:
         if not stat.S_ISREG(path.stat().st_mode):

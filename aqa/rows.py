@@ -118,7 +118,7 @@ def event_row(
         event_id=measured.event.event_id,
         title=manifest.event.title or measured.event.event_id,
         start_utc=None if clock.zero_ns is None else utc_text(clock.zero_ns),
-        duration_s=_duration(measured, recordings, clock),
+        duration_s=duration(measured, recordings, clock),
         status="not_measured",
         verdict="",
         recordings=len(recordings),
@@ -140,7 +140,7 @@ def event_row(
     )
 
 
-def _duration(measured: Measured, recordings: Sequence[RecordingRow], clock: Clock) -> float:
+def duration(measured: Measured, recordings: Sequence[RecordingRow], clock: Clock) -> float:
     """From second 0 to the last known media, packet or sample of stats."""
     ends = [row.start_s + row.duration_s + row.missing_s for row in recordings]
     for path, (media, _) in measured.recordings.items():

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from aqa.history import History
 from aqa.model import Media, StatsLog, Track, utc_ns, utc_text
 from aqa.packets import PacketLog
 from aqa.recordings import EventInput
@@ -27,6 +28,7 @@ class Measured:
     logs: Mapping[str, PacketLog]
     stats: Mapping[str, StatsLog] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)  # input -> why it could not be read, or not whole
+    history: History = field(default_factory=History)
 
     def channel_tracks(self, path: str) -> tuple[str, ...]:
         """The participant of each channel of a recording; empty where channels are no participants."""

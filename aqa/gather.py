@@ -1,0 +1,122 @@
+"""All that is known of an event put on its own clock, for what is judged of the event as a whole."""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from aqa.history import Line, Point
+from aqa.model import HOP_S, Finding, Flags, StreamRow, Track, utc_ns
+from aqa.picker import true_runs
+from aqa.timeline import Clock, Measured
+from aqa.whole import Heard, Room, Said, Sent, Spans, Values, Whole, union
+
+DIGITAL_DBFS = -190.0
+
+
+def whole_of(
+    measured: Measured, clock: Clock, *, duration_s: float, findings: Sequence[Finding], streams: Sequence[StreamRow]
+) -> Whole:
+    """The event as detectors of event kinds see it; `findings` and `streams` are those of its parts."""
+    manifest, history = measured.event.manifest, measured.history
+    scheduled = manifest.event.scheduled_start
+    return Whole(
+        duration_s=duration_s,
+        scheduled_s=clock.second(utc_ns(scheduled)) if scheduled and clock.zero_ns is not None else None,
+        rooms=_rooms(measured, clock),
+        heard=tuple(_heard(measured, clock)),
+        sent=tuple(_sent(measured, findings, streams)),
+        listeners=_by_where(history.listeners, clock),
+        load=_by_node(history.load, clock),
+        complaints=_said(history.feedback, clock),
+        operator=_said(history.operator, clock),
+        findings=tuple(findings),
+    )
+
+
+def _rooms(measured: Measured, clock: Clock) -> tuple[Room, ...]:
+    if clock.zero_ns is None:
+        return ()
+    return tuple(
+        Room(
+            room.id,
+            clock.second(utc_ns(room.opened)) if room.opened else None,
+            clock.second(utc_ns(room.closed)) if room.closed else None,
+        )
+        for room in measured.event.manifest.rooms
+    )
+
+
+def _heard(measured: Measured, clock: Clock) -> Iterator[Heard]:
+    """Each recording that could be read; its channels joined."""
+    alone = len(measured.recordings) == 1
+    for path, (_, tracks) in sorted(measured.recordings.items()):
+        if not tracks:
+            continue
+        table, start = measured.event.recording_table(path), clock.of_recording(path)
+        speech = union(*(_spans(track.levels.speech, start) for track in tracks))
+        yield Heard(
+            recording=path,
+            room=table.room,
+            track=measured.track(path),
+            intended=table.intended_audio,
+            start_s=start,
+            end_s=start + max(track.samples / track.sample_rate_hz for track in tracks),
+            speech=speech,
+            digital=_spans(_digital(tracks), start),
+            clocked=path in clock.recording_ns or (alone and clock.zero_ns is None),
+        )
+
+
+def _digital(tracks: Sequence[Track]) -> Flags:
+    """Hops in which no channel holds anything but zeros."""
+    out = np.ones(max(len(track.level_dbfs) for track in tracks), np.bool_)
+    for track in tracks:
+        out[: len(track.level_dbfs)] &= ~(track.level_dbfs > DIGITAL_DBFS)
+    return out
+
+
+def _spans(mask: Flags, start_s: float) -> Spans:
+    return np.asarray(true_runs(mask) * HOP_S + start_s, np.float64)
+
+
+def _sent(measured: Measured, findings: Sequence[Finding], streams: Sequence[StreamRow]) -> Iterator[Sent]:
+    for row in streams:
+        if row.source != "packets":
+            continue
+        who = measured.event.manifest.participants.get(row.participant or "")
+        mine = [f for f in findings if f.kind == "stall" and f.stream == row.ssrc and f.recording is None]
+        stalls = union(np.array([(f.start_s, f.end_s) for f in mine]).reshape(-1, 2))
+        yield Sent(
+            row.ssrc, row.log, row.room, row.participant, who.node if who else None, who.region if who else None,
+            row.vantage, row.cname, row.first_s, row.last_s, stalls,
+        )  # fmt: skip
+
+
+def _by_where(points: Sequence[Point] | None, clock: Clock) -> dict[str, Values] | None:
+    if points is None or clock.zero_ns is None:
+        return None
+    ordered = sorted(points, key=lambda point: point.where)
+    return {where: _values(list(group), clock) for where, group in groupby(ordered, key=lambda point: point.where)}
+
+
+def _by_node(points: Sequence[Point] | None, clock: Clock) -> dict[tuple[str, str], Values] | None:
+    if points is None or clock.zero_ns is None:
+        return None
+    ordered = sorted(points, key=lambda point: (point.where, point.metric))
+    groups = groupby(ordered, key=lambda point: (point.where, point.metric))
+    return {key: _values(list(group), clock) for key, group in groups}
+
+
+def _values(points: Sequence[Point], clock: Clock) -> Values:
+    return Values(
+        np.array([clock.second(point.time_ns) for point in points]), np.array([point.value for point in points])
+    )
+
+
+def _said(lines: Sequence[Line] | None, clock: Clock) -> tuple[Said, ...] | None:
+    if lines is None or clock.zero_ns is None:
+        return None
+    return tuple(
+        Said(clock.second(line.time_ns), line.who, line.room or None, line.kind, line.text) for line in lines
+    )
