@@ -1,110 +1,128 @@
 """What explains a finding: sound and packets joined on one clock, with the evidence a sceptic would ask for.
 
-One rule is one function: it sees a finding in sound and what the packet logs say around it, and gives a cause or
-nothing. The first rule that gives one wins. Where recording and packet log have no common clock, nothing is
-joined and the cause is `not_measurable`, with the reason.
+One rule is one function: it sees a finding and what is known around it, and gives a cause or nothing. The first rule
+that gives one wins. What has no common clock is not joined, and the cause is `not_measurable`, with the reason.
+Faults in packets that everybody had at once are judged before, in `everybody.py`.
 """
 
 import dataclasses
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import Any
 
+from aqa.known import PLAYOUT_S, Known, overlapping
 from aqa.model import Finding, evidence
+from aqa.whole import Whole
 
-PLAYOUT_S = 0.5
-"""A fault in packets is heard up to this much later: jitter buffer (NetEq keeps 200 packets at most, and rarely
-more than 0.5 s) plus mixing. It is never heard earlier, clock error apart."""
-CLOCK_ERROR_S = 0.05  # what two machines with NTP may differ by; clocks that were set by hand are no better
 EXPLAINED = frozenset(("dropout", "silence", "attenuation", "concealment", "repetition", "discontinuity"))
 """Kinds in sound that missing packets can explain."""
-EXPLAINING = frozenset(("loss", "stall", "late"))
-"""Kinds in packets that can explain a hole in sound."""
+CAPTURED = frozenset(("clipping", "low_level", "hum", "dc_offset", "noise_burst", "echo", "channel_fault"))
+"""Kinds in sound that come with a microphone, a room or a sound card."""
+HALF = 0.5
+ENOUGH_LOUD = 0.3  # of a finding: speech has pauses
+CONCEALING = frozenset(("jibri", "egress"))
+"""Recorders that play the room in a browser, whose NetEq makes sound up (known of their documentation)."""
+LEAVING_OUT = frozenset(("janus", "hls"))
+"""Recorders that keep what came: what is missing shortens the recording or leaves a hole in its time stamps."""
+
+Rule = Callable[[Finding, Known], Finding | None]
 
 
-@dataclass(frozen=True)
-class Packets:
-    """What the packet logs say that a finding in sound may be held against."""
-
-    findings: tuple[Finding, ...]  # of kinds EXPLAINING, on the event's clock
-    span_s: float  # how long the logs last, all together
-    clocked: frozenset[str]  # recordings whose start in UTC is known
-    clock_from: dict[str, str]  # recording -> settings, metadata, aligned
-
-    def near(self, finding: Finding) -> list[Finding]:
-        """Packet findings that could be heard as `finding`: of its participant (of anyone, for a mix), in time."""
-        return [
-            item
-            for item in self.findings
-            if item.start_s - CLOCK_ERROR_S < finding.end_s
-            and item.end_s + PLAYOUT_S + CLOCK_ERROR_S > finding.start_s
-            and (finding.track in (None, "mix", item.track) or item.track is None)
-        ]
-
-    def chance(self) -> float:
-        """Share of the time in which some packet fault would be near anyway: how often chance alone would join."""
-        widened = sorted((f.start_s - CLOCK_ERROR_S, f.end_s + PLAYOUT_S + CLOCK_ERROR_S) for f in self.findings)
-        covered, until = 0.0, float("-inf")
-        for start, end in widened:
-            covered += max(end - max(start, until), 0.0)
-            until = max(until, end)
-        return min(covered / self.span_s, 1.0) if self.span_s > 0 else 1.0
+def explain(findings: Sequence[Finding], known: Known | None) -> list[Finding]:
+    """The findings with cause, confidence and evidence; `known` is None where there is no packet log."""
+    return [_explained(finding, known) for finding in findings]
 
 
-Rule = Callable[[Finding, Packets], Finding | None]
-
-
-def explain(findings: Sequence[Finding], packets: Packets | None) -> list[Finding]:
-    """The findings with cause, confidence and evidence; `packets` is None where there is no packet log."""
-    return [_explained(finding, packets) for finding in findings]
-
-
-def _explained(finding: Finding, packets: Packets | None) -> Finding:
-    if finding.cause != "not_measurable":  # its own detector proved it
+def _explained(finding: Finding, known: Known | None) -> Finding:
+    if finding.cause != "not_measurable":  # its own detector, or `everybody`, has proved it
         return finding
+    found = _by_itself(finding)
+    if found is None and known is None:
+        found = _with(finding, "not_measurable", why="no packet log")
+    for rule in RULES:
+        found = found or rule(finding, known or Known(Whole(0.0)))
+    return found or _with(finding, "unexplained", why=f"no lost packet and no stall up to {PLAYOUT_S:g} s before it")
+
+
+def _by_itself(finding: Finding) -> Finding | None:
+    """What nothing else is needed for, or nothing else could help."""
     if finding.source == "packets":
         return _with(finding, "unexplained")
     if finding.source == "stats":  # a receiver's counters are held against themselves, not against other clocks
         return _with(finding, "not_measurable", why="the stream's own counters show no loss and no lateness")
-    for rule in RULES:
-        found = rule(finding, packets) if packets is not None else None
-        if found is not None:
-            return found
-    if packets is None:
-        return _with(finding, "not_measurable", why="no packet log")
-    return _with(finding, "unexplained", why=f"no lost packet and no stall up to {PLAYOUT_S:g} s before it")
+    if finding.kind in ("damaged_media", "unreadable"):
+        return _with(finding, "recorder", sure=0.9, why="the file itself can't be read there")
+    return None
 
 
-def no_common_clock(finding: Finding, packets: Packets) -> Finding | None:
-    """Sound without a known start can't be held against packets."""
-    if finding.recording in packets.clocked:
+def captured(finding: Finding, known: Known) -> Finding | None:
+    """What a microphone does stays with one participant, whatever packets do."""
+    if finding.kind not in CAPTURED:
         return None
-    return _with(finding, "not_measurable", why="the recording's start in UTC is not known")
+    alone = finding.track not in (None, "mix") and not any(known.others_hit(finding))
+    if not alone:
+        return _with(finding, "unexplained", why="missing packets don't make it, and it is not known to be of one")
+    return _with(finding, "sender_capture", sure=0.65, only_on=finding.track)
 
 
-def not_of_packets(finding: Finding, packets: Packets) -> Finding | None:
+def not_of_packets(finding: Finding, known: Known) -> Finding | None:
     """Kinds that missing packets don't make are not held against them."""
-    return None if finding.kind in EXPLAINED else _with(finding, "unexplained", why="missing packets don't make it")
+    if finding.kind in EXPLAINED or finding.source in ("container", "event"):
+        return None
+    return _with(finding, "unexplained", why="missing packets don't make it")
 
 
-def missing_packets(finding: Finding, packets: Packets) -> Finding | None:
-    """A hole in sound that coincides with packets that never came.
+def no_common_clock(finding: Finding, known: Known) -> Finding | None:
+    """Sound can't be held against packets without a common clock, nor with one that errs by more than its length."""
+    if finding.recording is None:
+        return None
+    if finding.recording not in known.clock_error_s:
+        return _with(finding, "not_measurable", why="the recording's start in UTC is not known")
+    error_s = known.clock_error_s[finding.recording]
+    if error_s > max(finding.end_s - finding.start_s, PLAYOUT_S / 2):
+        why = f"its clock may be off by {error_s:.3g} s, which is longer than it lasts"
+        return _with(finding, "not_measurable", why=why)
+    return None
+
+
+def elided(finding: Finding, known: Known) -> Finding | None:
+    """A recording that is too short: by what packets lack, or by the recorder's own fault."""
+    if finding.kind != "elided_time":
+        return None
+    here = overlapping(known.packet_faults, finding.start_s, finding.end_s)
+    lacking = sum(item.end_s - item.start_s for item in here)
+    short = float(finding.value or 0.0)
+    if lacking > 0 and abs(lacking - short) <= 0.25 * max(lacking, short):
+        return _with(finding, "elided_time", sure=0.85, packets_lack_s=lacking, root=here[0].finding_id)
+    if lacking < HALF * short:
+        return _with(finding, "recorder", sure=0.85, packets_lack_s=lacking)
+    return _with(finding, "unexplained", packets_lack_s=lacking)
+
+
+def missing_packets(finding: Finding, known: Known) -> Finding | None:
+    """A hole in sound that coincides with packets that never came, or too late.
 
     Confidence = (0.5 + 0.45 x share of the hole that the packet fault covers at its best delay up to PLAYOUT_S)
-    x (1 - chance), chance being the share of time in which a packet fault would be near anyway, up to one half.
+    x (1 - chance), chance being the share of time in which a packet fault would be near anyway, up to one half;
+    never above the packet fault's own.
     """
-    near = packets.near(finding)
+    near = known.near(finding)
     if not near:
         return None
     shares = [(_share(finding, item), item) for item in near]
     share, best = max(shares, key=lambda pair: (round(pair[0], 3), -abs(pair[1].start_s - finding.start_s)))
-    chance = packets.chance()
-    cause = best.cause if best.cause != "not_measurable" else "network_loss"
+    if finding.source == "container" and share < HALF:
+        return None
+    chance = known.chance
+    cause = best.cause if best.cause not in ("not_measurable", "unexplained") else "network_loss"
+    sure = (0.5 + 0.45 * share) * (1 - min(chance, 0.5))
+    ceiling = best.cause_confidence if best.cause in ("server_outage", "server_restart") else None
+    root = best.cause_finding_id or best.finding_id
     return _with(
         finding,
         cause,
-        sure=round((0.5 + 0.45 * share) * (1 - min(chance, 0.5)), 3),
-        because=best,
+        sure=round(min(sure, ceiling or 1.0), 3),
+        root=root,
         packet_fault={
             "kind": best.kind,
             "start_s": best.start_s,
@@ -117,11 +135,78 @@ def missing_packets(finding: Finding, packets: Packets) -> Finding | None:
         heard_after_s=finding.start_s - best.start_s,
         covered_pct=100 * share,
         chance_pct=100 * chance,
-        clock_from=packets.clock_from.get(finding.recording or "", "unknown"),
+        clock_from=known.clock_from.get(finding.recording or "", "unknown"),
+        **_as_the_recorder_does(finding, known),
     )
 
 
-RULES: tuple[Rule, ...] = (no_common_clock, not_of_packets, missing_packets)
+def restarted(finding: Finding, known: Known) -> Finding | None:
+    """Quiet while all streams ended and began again."""
+    if finding.kind not in EXPLAINED:
+        return None
+    for item in known.whole.findings:
+        if item.kind == "room_restart" and item.cause == "server_restart" and _share(finding, item) >= HALF:
+            return _with(finding, "server_restart", sure=item.cause_confidence, root=item.finding_id)
+    return None
+
+
+def recorder_alone(finding: Finding, known: Known) -> Finding | None:
+    """Packets came, and somebody was loud in them: what the recording lacks only the recorder has lost."""
+    if finding.kind not in EXPLAINED and finding.kind != "missing_media":
+        return None
+    sending, loud = known.sending(finding), known.loud(finding)
+    if sending < 1 - HALF:
+        return None
+    if loud is not None and loud[0] >= ENOUGH_LOUD:
+        sure = round(0.6 + 0.35 * min(loud[0], 1.0), 2)
+        return _with(
+            finding, "recorder", sure=sure, packets_came_pct=100 * sending, loud_pct=100 * loud[0], by=loud[1]
+        )
+    if finding.kind == "missing_media":  # sound or not: the packets' time is not in the file
+        return _with(finding, "recorder", sure=0.9, packets_came_pct=100 * sending)
+    if loud is None and finding.kind in ("dropout", "repetition", "discontinuity"):
+        return _with(finding, "recorder", sure=0.6, packets_came_pct=100 * sending, loud="not measured")
+    return None
+
+
+def silent_sender(finding: Finding, known: Known) -> Finding | None:
+    """Packets came, and what was in them was silent: a pause if the sound fades, else the capture."""
+    if finding.kind not in EXPLAINED or known.sending(finding) < 1 - HALF:
+        return None
+    loud = known.loud(finding)
+    if loud is None or loud[0] > 0.1:
+        return None
+    facts: dict[str, Any] = {
+        "packets_came_pct": 100 * known.sending(finding),
+        "loud_pct": 100 * loud[0],
+        "by": loud[1],
+    }
+    if finding.kind == "silence":
+        return _with(finding, "intended", sure=0.8, why="packets came and carried a pause", **facts)
+    return _with(finding, "sender_capture", sure=0.7, **facts)
+
+
+def nothing_sent(finding: Finding, known: Known) -> Finding | None:
+    """No packets and none missing: muted, or between words with DTX."""
+    if finding.kind not in ("silence", "attenuation") or not known.senders(finding):
+        return None
+    if known.sending(finding) > HALF or known.near(finding):
+        return None
+    why = "no packets came and none is missing: muted, DTX, or not there"
+    return _with(finding, "intended", sure=0.85, why=why)
+
+
+RULES: tuple[Rule, ...] = (
+    captured,
+    not_of_packets,
+    no_common_clock,
+    elided,
+    missing_packets,
+    restarted,
+    recorder_alone,
+    silent_sender,
+    nothing_sent,
+)
 """In this order; each stands alone and is tested alone."""
 
 
@@ -132,14 +217,31 @@ def _share(finding: Finding, item: Finding) -> float:
     return min(max(overlap / max(finding.end_s - finding.start_s, 1e-9), 0.0), 1.0)
 
 
+def _as_the_recorder_does(finding: Finding, known: Known) -> dict[str, Any]:
+    """Whether the fault looks as this recorder makes missing packets look."""
+    profile = known.recorder.get(finding.recording or "")
+    if profile in CONCEALING:
+        fits = finding.kind in ("concealment", "attenuation", "repetition", "silence", "dropout")
+        return {"recorder": profile, "recorder_makes": "sound up", "fits_recorder": fits}
+    if profile in LEAVING_OUT:
+        fits = finding.kind in ("missing_media", "elided_time", "discontinuity", "dropout")
+        return {"recorder": profile, "recorder_makes": "a hole, or a shorter recording", "fits_recorder": fits}
+    return {"recorder": profile} if profile else {}
+
+
 def _with(
-    finding: Finding, cause: str, *, sure: float | None = None, because: Finding | None = None, **facts: object
+    finding: Finding,
+    cause: str,
+    *,
+    sure: float | None = None,
+    root: str | None = None,
+    **facts: Any,
 ) -> Finding:
     known = json.loads(finding.evidence)
     return dataclasses.replace(
         finding,
         cause=cause,
         cause_confidence=sure,
-        cause_finding_id=because.finding_id if because else None,
+        cause_finding_id=root,
         evidence=evidence(**known, **({"cause": facts} if facts else {})),
     )

@@ -1,31 +1,69 @@
 """All that is known of an event put on its own clock, for what is judged of the event as a whole."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
 
 from aqa.history import Line, Point
-from aqa.model import HOP_S, Finding, Flags, StreamRow, Track, utc_ns
+from aqa.known import CLOCK_ERROR_S, Known
+from aqa.model import HOP_S, Finding, Flags, Stream, StreamRow, Track, utc_ns
 from aqa.picker import true_runs
-from aqa.timeline import Clock, Measured
+from aqa.timeline import Clock, Measured, duration
 from aqa.whole import Heard, Room, Said, Sent, Spans, Values, Whole, union
 
 DIGITAL_DBFS = -190.0
 
 
+FlowKey = tuple[str, str, str, str]
+"""Log, SSRC, source and destination of a stream."""
+PAUSE_NS = 500_000_000  # between packets: DTX sends every 400 ms (RFC 7587 3.1.3)
+
+
+def flow_key(row: StreamRow) -> FlowKey:
+    """Which stream a row is of."""
+    return row.log, row.ssrc, row.src, row.dst
+
+
+def sending_spans(stream: Stream, base_ns: int) -> Spans:
+    """When packets of a stream came, in seconds since `base_ns`; pauses of over half a second are none."""
+    arrival = np.sort(stream.arrival_ns) - base_ns
+    cuts = np.flatnonzero(np.diff(arrival) > PAUSE_NS)
+    first, last = arrival[np.append(0, cuts + 1)], arrival[np.append(cuts, len(arrival) - 1)]
+    return np.asarray(np.stack((first, last), axis=1) * 1e-9, np.float64)
+
+
+def known_of(measured: Measured, clock: Clock, whole: Whole) -> Known:
+    """What findings may be held against: the whole event, and how sure its clocks are."""
+    logs = [log for log in measured.logs.values() if log.streams and log.end_ns is not None]
+    spans = [((log.end_ns or 0) - log.streams[0].log_start_ns) / 1e9 for log in logs]
+    tables = {path: measured.event.recording_table(path) for path in measured.recordings}
+    return Known(
+        whole,
+        span_s=max(spans, default=0.0),
+        clock_error_s=dict.fromkeys(clock.recording_ns, CLOCK_ERROR_S),
+        clock_from=dict(clock.recording_from),
+        recorder={path: table.recorder.lower() for path, table in tables.items() if table.recorder},
+    )
+
+
 def whole_of(
-    measured: Measured, clock: Clock, *, duration_s: float, findings: Sequence[Finding], streams: Sequence[StreamRow]
+    measured: Measured,
+    clock: Clock,
+    *,
+    findings: Sequence[Finding],
+    streams: Sequence[StreamRow],
+    sending: Mapping[FlowKey, Spans],
 ) -> Whole:
     """The event as detectors of event kinds see it; `findings` and `streams` are those of its parts."""
     manifest, history = measured.event.manifest, measured.history
     scheduled = manifest.event.scheduled_start
     return Whole(
-        duration_s=duration_s,
+        duration_s=duration(measured, clock),
         scheduled_s=clock.second(utc_ns(scheduled)) if scheduled and clock.zero_ns is not None else None,
         rooms=_rooms(measured, clock),
         heard=tuple(_heard(measured, clock)),
-        sent=tuple(_sent(measured, findings, streams)),
+        sent=tuple(_sent(measured, findings, streams, sending)),
         listeners=_by_where(history.listeners, clock),
         load=_by_node(history.load, clock),
         complaints=_said(history.feedback, clock),
@@ -80,7 +118,9 @@ def _spans(mask: Flags, start_s: float) -> Spans:
     return np.asarray(true_runs(mask) * HOP_S + start_s, np.float64)
 
 
-def _sent(measured: Measured, findings: Sequence[Finding], streams: Sequence[StreamRow]) -> Iterator[Sent]:
+def _sent(
+    measured: Measured, findings: Sequence[Finding], streams: Sequence[StreamRow], sending: Mapping[FlowKey, Spans]
+) -> Iterator[Sent]:
     for row in streams:
         if row.source != "packets":
             continue
@@ -89,7 +129,7 @@ def _sent(measured: Measured, findings: Sequence[Finding], streams: Sequence[Str
         stalls = union(np.array([(f.start_s, f.end_s) for f in mine]).reshape(-1, 2))
         yield Sent(
             row.ssrc, row.log, row.room, row.participant, who.node if who else None, who.region if who else None,
-            row.vantage, row.cname, row.first_s, row.last_s, stalls,
+            row.vantage, row.cname, row.first_s, row.last_s, stalls, sending[flow_key(row)],
         )  # fmt: skip
 
 

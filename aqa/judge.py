@@ -8,21 +8,22 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from aqa.causes import EXPLAINING, Packets, explain
 from aqa.detector import Subject
-from aqa.gather import whole_of
+from aqa.gather import FlowKey, flow_key, known_of, sending_spans, whole_of
 from aqa.model import Analysis, Finding, SecondRow, StreamRow
 from aqa.playout import Played, play
 from aqa.receivers import kinds_of, place_of, track_rows, track_seconds_rows
 from aqa.report import verdict
 from aqa.reported import joined
-from aqa.rows import duration, event_row, loudest, packet_row, packet_seconds, recording_row, recording_seconds
+from aqa.rows import event_row, loudest, packet_row, packet_seconds, recording_row, recording_seconds
 from aqa.settings import Settings
 from aqa.streams import stream_row, stream_seconds
 from aqa.timeline import Clock, Measured
-from aqa.whole import Whole
+from aqa.whole import Spans
+from aqa.why import with_causes
 
 
 def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
@@ -31,13 +32,14 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     heard = _heard(measured, settings, clock)
     found = [*_in_recordings(measured, settings, clock), *heard.findings, *_in_stats(measured, settings, clock)]
     found.sort(key=_order)
-    findings = _explained(found, measured, clock)
+    streams, stats = joined(heard.rows), track_rows(measured, clock)
+    whole = whole_of(measured, clock, findings=found, streams=streams, sending=heard.sending)
+    known = known_of(measured, clock, whole)
+    logs = any(log.streams for log in measured.logs.values())
+    place = partial(_of_whole, clock=clock)
+    findings = sorted(with_causes(known, settings, place, logs=logs), key=_order)
     seconds = [*recording_seconds(measured, findings, clock), *heard.seconds, *track_seconds_rows(measured, clock)]
     recordings = [recording_row(measured, path, findings, seconds, clock) for path in sorted(measured.recordings)]
-    streams, stats = joined(heard.rows), track_rows(measured, clock)
-    duration_s = duration(measured, recordings, clock)
-    whole = whole_of(measured, clock, duration_s=duration_s, findings=findings, streams=streams)
-    findings = sorted([*findings, *_in_whole(whole, settings, clock)], key=_order)
     event = event_row(
         measured, settings, clock, findings=findings, seconds=seconds, recordings=recordings, streams=streams
     )
@@ -68,6 +70,7 @@ class _Heard:
     findings: list[Finding] = field(default_factory=list)
     rows: list[StreamRow] = field(default_factory=list)
     seconds: list[SecondRow] = field(default_factory=list)
+    sending: dict[FlowKey, Spans] = field(default_factory=dict)  # when packets of each stream came
 
 
 def _heard(measured: Measured, settings: Settings, clock: Clock) -> _Heard:
@@ -79,7 +82,9 @@ def _heard(measured: Measured, settings: Settings, clock: Clock) -> _Heard:
             one = Played(stream, play(stream, buffer))
             found = list(_in_stream(measured, settings, clock, path, one))
             out.findings.extend(found)
-            out.rows.append(packet_row(measured, path, stream_row(stream, base_ns, played=one, rows=codecs)))
+            row = packet_row(measured, path, stream_row(stream, base_ns, played=one, rows=codecs))
+            out.rows.append(row)
+            out.sending[flow_key(row)] = sending_spans(stream, base_ns)
             out.seconds.extend(packet_seconds(measured, path, stream_seconds(stream, base_ns, played=one), found))
     return out
 
@@ -117,14 +122,8 @@ def _in_stats(measured: Measured, settings: Settings, clock: Clock) -> Iterator[
                 yield _placed(item, shift, clock, own, of=f"{track.connection} {track.direction}")
 
 
-def _in_whole(whole: Whole, settings: Settings, clock: Clock) -> list[Finding]:
-    """What is found of the event as a whole; each kind sees what those before it have found."""
-    found: list[Finding] = []
-    for one in settings.active():
-        if one.subject is Whole:
-            seen = dataclasses.replace(whole, findings=(*whole.findings, *found))
-            found += [_placed(item, 0.0, clock, {"room": item.room}) for item in one(seen, settings.of(one))]
-    return found
+def _of_whole(item: Finding, clock: Clock) -> Finding:
+    return _placed(item, 0.0, clock, {"room": item.room})
 
 
 def _detected(settings: Settings, subject: Subject) -> list[Finding]:
@@ -165,20 +164,4 @@ def _placed(item: Finding, shift_s: float, clock: Clock, own: dict[str, Any], *,
         start_s=start,
         end_s=round(item.end_s + shift_s, 9),
         start_utc=clock.text(start),
-    )
-
-
-def _explained(findings: list[Finding], measured: Measured, clock: Clock) -> list[Finding]:
-    logs = [log for log in measured.logs.values() if log.streams]
-    if not logs:
-        return explain(findings, None)
-    spans = [(log.end_ns - log.streams[0].log_start_ns) / 1e9 for log in logs if log.end_ns is not None]
-    return explain(
-        findings,
-        Packets(
-            findings=tuple(item for item in findings if item.kind in EXPLAINING),
-            span_s=max(spans, default=0.0),
-            clocked=frozenset(clock.recording_ns),
-            clock_from=dict(clock.recording_from),
-        ),
     )

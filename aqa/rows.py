@@ -11,7 +11,7 @@ from aqa.model import EventRow, Finding, Floats, RecordingRow, SecondRow, Stream
 from aqa.receivers import unknown_of_listeners
 from aqa.scores import FORMULA, impairment, seconds_of_recording
 from aqa.settings import Settings
-from aqa.timeline import Clock, Measured
+from aqa.timeline import Clock, Measured, duration
 
 
 def recording_seconds(measured: Measured, findings: list[Finding], clock: Clock) -> list[SecondRow]:
@@ -118,7 +118,7 @@ def event_row(
         event_id=measured.event.event_id,
         title=manifest.event.title or measured.event.event_id,
         start_utc=None if clock.zero_ns is None else utc_text(clock.zero_ns),
-        duration_s=duration(measured, recordings, clock),
+        duration_s=duration(measured, clock),
         status="not_measured",
         verdict="",
         recordings=len(recordings),
@@ -138,21 +138,6 @@ def event_row(
         rooms=json.dumps(_rooms(manifest), ensure_ascii=False),
         problems=json.dumps([text for _, text in sorted(measured.problems.items())], ensure_ascii=False),
     )
-
-
-def duration(measured: Measured, recordings: Sequence[RecordingRow], clock: Clock) -> float:
-    """From second 0 to the last known media, packet or sample of stats."""
-    ends = [row.start_s + row.duration_s + row.missing_s for row in recordings]
-    for path, (media, _) in measured.recordings.items():
-        ends += [clock.of_recording(path) + hole.end_s for hole in (*media.missing, *media.damaged)]
-    for path, log in measured.logs.items():
-        if log.end_ns is not None:
-            ends.append(clock.second(log.end_ns + clock.log_shift_ns[path]))
-    for path, dump in measured.stats.items():
-        if dump.end_ns is not None:
-            ends.append(clock.second(dump.end_ns + clock.log_shift_ns[path]))
-    ends += [clock.second(utc_ns(room.closed)) for room in measured.event.manifest.rooms if room.closed]
-    return round(max(ends, default=0.0), 6)
 
 
 def _rooms(manifest: Manifest) -> list[dict[str, str | None]]:

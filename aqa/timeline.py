@@ -93,3 +93,21 @@ class Clock:
     def text(self, second: float) -> str | None:
         """UTC of an event second, where the event has a clock."""
         return None if self.zero_ns is None else utc_text(self.zero_ns + round(second * 1e9))
+
+
+def duration(measured: Measured, clock: Clock) -> float:
+    """Seconds from second 0 to the last known media, packet or sample of stats."""
+    ends = []
+    for path, (media, _) in measured.recordings.items():
+        start, rate = clock.of_recording(path), media.sample_rate_hz
+        missing_s = sum(hole.end_s - hole.start_s for hole in media.missing)
+        ends.append(start + (media.samples / rate if rate else 0.0) + missing_s)
+        ends += [start + hole.end_s for hole in (*media.missing, *media.damaged)]
+    for path, log in measured.logs.items():
+        if log.end_ns is not None:
+            ends.append(clock.second(log.end_ns + clock.log_shift_ns[path]))
+    for path, dump in measured.stats.items():
+        if dump.end_ns is not None:
+            ends.append(clock.second(dump.end_ns + clock.log_shift_ns[path]))
+    ends += [clock.second(utc_ns(room.closed)) for room in measured.event.manifest.rooms if room.closed]
+    return round(max(ends, default=0.0), 6)

@@ -53,6 +53,9 @@ class Sent:
     first_s: float
     last_s: float
     stalls: Spans
+    sending: Spans  # when packets came; a pause of DTX or mute is none
+    loud: Spans | None = None  # when its packets say that somebody spoke; None: they do not say
+    loud_from: str = ""  # by what: level, size or talkspurt
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,13 @@ def heard(*speech, start=0.0, end=3600.0, digital=(), track="mix", intended=True
     return Heard(f"{track}.wav", "r1", track, intended, start, end, spans(*speech), spans(*digital), clocked)
 
 
-def sent(who, first=0.0, last=3600.0, stalls=(), *, stream="0x00000001", room="r1", log="a.pcap", cname=None):
-    return Sent(stream, log, room, who, None, None, "sfu-in", cname, first, last, spans(*stalls))
+def sent(who, first=0.0, last=3600.0, stalls=(), **more):
+    parts = {
+        "stream": "0x00000001", "log": "a.pcap", "room": "r1", "participant": who, "node": None, "region": None,
+        "vantage": "sfu-in", "cname": None, "first_s": first, "last_s": last, "stalls": spans(*stalls),
+        "sending": spans((first, last)), **more,
+    }  # fmt: skip
+    return Sent(**parts)
 
 
 def series(*pairs):

@@ -1,0 +1,118 @@
+"""Faults in packets that hit everybody at once are the server's, not of each one's network.
+
+One rule is one function: it sees a group of packet faults that began together and says what the group shows, or
+nothing. A single stream is never called everybody.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from aqa.known import EXPLAINING
+from aqa.measures.together import together
+from aqa.model import Finding, evidence
+from aqa.whole import Whole, within
+
+BEGIN_S = 2.0  # faults of one origin begin this near each other (REPORT.md, incidents: room-wide)
+MOST_P = 0.01  # odds by chance at which faults of all are called one
+
+
+def with_shared_causes(findings: Sequence[Finding], whole: Whole) -> list[Finding]:
+    """The findings; where packet faults hit everybody at once, with the server as their cause."""
+    faults = sorted((f for f in findings if f.kind in EXPLAINING and f.source == "packets"), key=lambda f: f.start_s)
+    by_who = {who: [f for f in faults if _who(f) == who] for who in {_who(f) for f in faults}}
+    changed: dict[str, Finding] = {}
+    for group in _groups(faults):
+        hit = {_who(f) for f in group}
+        sending = _sending(whole, group[0].start_s)
+        if len(hit) < 2 or len(hit & sending) < max(2, len(sending) / 2):
+            continue
+        found = _nobody(group, hit, sending, whole) or _shared(group, hit, sending, whole, by_who)
+        if found is not None:
+            root = min(group, key=lambda f: (f.start_s, f.finding_id))
+            for item in group:
+                changed[item.finding_id] = _with(item, found, None if item is root else root)
+    return [changed.get(item.finding_id, item) for item in findings]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Shown:
+    cause: str
+    sure: float
+    facts: dict[str, object]
+
+
+def _who(finding: Finding) -> str:
+    return finding.track or f"{finding.log} {finding.stream}"
+
+
+def _groups(faults: Sequence[Finding]) -> list[list[Finding]]:
+    """Faults that begin within BEGIN_S of the first of each group."""
+    groups: list[list[Finding]] = []
+    for item in faults:
+        if groups and item.start_s - groups[-1][0].start_s <= BEGIN_S:
+            groups[-1].append(item)
+        else:
+            groups.append([item])
+    return groups
+
+
+def _sending(whole: Whole, second: float) -> set[str]:
+    """Who was sending just before."""
+    before = np.array([[second - 2.0, second + 0.1]])
+    return {one.participant or f"{one.log} {one.stream}" for one in whole.sent if len(within(one.sending, before))}
+
+
+def _nobody(group: Sequence[Finding], hit: set[str], sending: set[str], whole: Whole) -> _Shown | None:
+    """No packets of anybody, for as long as all stalls overlap."""
+    stalls = [item for item in group if item.kind == "stall"]
+    start, end = max((f.start_s for f in stalls), default=0.0), min((f.end_s for f in stalls), default=0.0)
+    if {_who(f) for f in stalls} != hit or not hit >= sending or end <= start:
+        return None
+    restart = [f for f in whole.findings if f.kind == "room_restart" and f.start_s < end and f.end_s > start]
+    return _Shown(
+        "server_restart" if restart else "server_outage",
+        round(min(0.95, 0.7 + 0.07 * len(hit)), 2),
+        {"nobody_s": end - start, "streams_stalled": len(stalls), "participants_sending": len(sending)},
+    )
+
+
+def _shared(
+    group: Sequence[Finding], hit: set[str], sending: set[str], whole: Whole, by_who: dict[str, list[Finding]]
+) -> _Shown | None:
+    """Loss or lateness that began on most streams together, more often than chance would have it."""
+    span = (min(one.first_s for one in whole.sent), max(one.last_s for one in whole.sent))
+    found = together([np.array([f.start_s for f in mine]) for _, mine in sorted(by_who.items())], span)
+    if found is None or found.p > MOST_P:
+        return None
+    shown = 1 - found.by_chance / max(found.together, 1)
+    own_link = {one.vantage for one in whole.sent} <= {"recorder", "receiver"}
+    return _Shown(
+        "server_outage",
+        round((0.6 + 0.15 * (hit >= sending) + 0.1 * (len(hit) > 2) - 0.15 * own_link) * shown, 2),
+        {
+            "began_together": len(hit),
+            "participants_sending": len(sending),
+            "first": _who(min(group, key=lambda f: f.start_s)),
+            "within_s": group[-1].start_s - group[0].start_s,
+            "p_chance": found.p,
+            "together_by_chance": found.by_chance,
+            **(
+                {"against": "the log was taken behind the server: its own link can look the same"} if own_link else {}
+            ),
+        },
+    )
+
+
+def _with(item: Finding, shown: _Shown, root: Finding | None) -> Finding:
+    known = json.loads(item.evidence)
+    facts = {"alone": item.cause, **shown.facts}
+    return dataclasses.replace(
+        item,
+        cause=shown.cause,
+        cause_confidence=shown.sure,
+        cause_finding_id=root.finding_id if root else None,
+        evidence=evidence(**known, cause=facts),
+    )

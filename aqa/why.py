@@ -1,0 +1,51 @@
+"""From findings to causes, in the order in which one explains the other: packets, sound, the event as a whole."""
+
+import dataclasses
+from collections.abc import Callable
+
+from aqa.causes import explain
+from aqa.event_causes import explain_event
+from aqa.everybody import with_shared_causes
+from aqa.known import Known
+from aqa.model import Finding
+from aqa.settings import Settings
+from aqa.whole import Whole
+
+FIRST = frozenset(("room_restart",))
+"""Kinds of the event that explain what packets and sound show; the others are explained by that."""
+Place = Callable[[Finding], Finding]
+
+
+def with_causes(known: Known, settings: Settings, place: Place, *, logs: bool) -> list[Finding]:
+    """All findings of the event with their causes, those of the event as a whole added; in no order.
+
+    `known.whole.findings` are those of its parts; `logs` says whether there is any packet log.
+    """
+    restarts = _found(known.whole, settings, place, first=True)
+    known = _with(known, [*known.whole.findings, *restarts])
+    known = _with(known, with_shared_causes(known.whole.findings, known.whole))
+    known = _with(known, [_of_part(item, known, logs=logs) for item in known.whole.findings])
+    explained: list[Finding] = []
+    for item in [*restarts, *_found(known.whole, settings, place, first=False)]:
+        known = _with(known, [*(f for f in known.whole.findings if f.finding_id != item.finding_id), item])
+        explained.append(explain_event(item, known if logs else None, explained))
+    named = {item.finding_id for item in explained}
+    return [*(item for item in known.whole.findings if item.finding_id not in named), *explained]
+
+
+def _of_part(item: Finding, known: Known, *, logs: bool) -> Finding:
+    return item if item.source == "event" else explain([item], known if logs else None)[0]
+
+
+def _found(whole: Whole, settings: Settings, place: Place, *, first: bool) -> list[Finding]:
+    """What is found of the event as a whole; each kind sees what those before it have found."""
+    found: list[Finding] = []
+    for one in settings.active():
+        if one.subject is Whole and (one.kind in FIRST) == first:
+            seen = dataclasses.replace(whole, findings=(*whole.findings, *found))
+            found += [place(item) for item in one(seen, settings.of(one))]
+    return found
+
+
+def _with(known: Known, findings: list[Finding]) -> Known:
+    return dataclasses.replace(known, whole=dataclasses.replace(known.whole, findings=tuple(findings)))
