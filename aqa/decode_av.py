@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import av
 import numpy as np
 
 from aqa.clock import Clock, check_format
+from aqa.frame_times import Damage, jitter_s, steady
 from aqa.model import Block, Floats, InputError, Media, utc_ns
 
 FORMATS = (
@@ -27,6 +29,7 @@ STATES_LENGTH = ("flac", "wav", "w64", "aiff", "mov,mp4,m4a,3gp,3g2,mj2", "matro
 BITS = {"u8": 8, "u8p": 8, "s16": 16, "s16p": 16, "s32": 24, "s32p": 24, "s64": 24, "s64p": 24}
 PLANES = 8  # of more planes PyAV 18 reads behind the end of the frame's list (a crash): those go packed
 MANY_ERRORS = 10_000  # packets in a row that don't decode: not a damaged file but another format
+LEARNT = 100  # frames, two seconds, that tell how exact a file's presentation times are
 _Frame = av.AudioFrame
 
 
@@ -49,7 +52,7 @@ class AvDecoder:
         self._layout = first.layout.name
         self.lsb = 2.0 ** (1 - BITS.get(first.format.name, 16))
         check_format(path.name, self.sample_rate_hz, self.channels)
-        self.clock = Clock(self.sample_rate_hz, self.channels)
+        self.clock = Clock(self.sample_rate_hz, self.channels, jitter_s=self._jitter_s)
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
@@ -76,9 +79,10 @@ class AvDecoder:
             self.codec = stream.codec_context.name
             self.container_duration_s = _stated(container, stream)
             self.start_ns = _created(container.metadata) or _created(stream.metadata)
-            for item in _frames(container, stream):
-                if isinstance(item, _Frame) and item.samples:
-                    return item
+            frames = (item for item in _frames(container, stream) if isinstance(item, _Frame) and item.samples)
+            for item in frames:
+                self._jitter_s = jitter_s([item, *islice(frames, LEARNT)])
+                return item
         raise InputError(_no_sound(self.path, f"none of its {self.codec} sound can be decoded"))
 
     def blocks(self, skip: int = 0) -> Iterator[Block]:
@@ -86,9 +90,9 @@ class AvDecoder:
         with self._open() as container:
             streams = container.streams.audio
             stream = streams[0] if streams else None
-            for item in _frames(container, stream) if stream else ():
+            for item, at in steady(_frames(container, stream)) if stream else ():
                 if isinstance(item, _Frame):
-                    yield from self._blocks(item, skip)
+                    yield from self._blocks(item, at, skip)
                 else:
                     self.clock.damage(round(item.seconds * self.sample_rate_hz), item.reason)
         for sampler in self._samplers.values():
@@ -107,11 +111,9 @@ class AvDecoder:
             head = file.read(1 << 18)
         return b"Xing" in head or b"Info" in head
 
-    def _blocks(self, frame: _Frame, skip: int) -> Iterator[Block]:
-        """One frame as float32 in the first frame's rate and layout."""
-        presented = None
-        if frame.pts is not None and frame.time_base is not None:
-            presented = round(frame.pts * Fraction(frame.time_base) * self.sample_rate_hz)
+    def _blocks(self, frame: _Frame, at_s: Fraction | None, skip: int) -> Iterator[Block]:
+        """One frame, presented at `at_s`, as float32 in the first frame's rate and layout."""
+        presented = None if at_s is None else round(at_s * self.sample_rate_hz)
         if frame.is_corrupt:
             self.clock.damage(0, "the decoder calls a packet corrupt")
         same = frame.sample_rate == self.sample_rate_hz and frame.layout.name == self._layout
@@ -165,15 +167,7 @@ class AvDecoder:
 CUT_SHORT = "the file ends before the length that it states; fetch it again from the recorder"
 
 
-class _Damage:
-    """A packet that did not decode."""
-
-    def __init__(self, seconds: float, reason: str) -> None:
-        self.seconds = seconds
-        self.reason = reason
-
-
-def _frames(container: Any, stream: Any) -> Iterator[_Frame | _Damage]:
+def _frames(container: Any, stream: Any) -> Iterator[_Frame | Damage]:
     """Frames, and damage in their place: an error costs a packet, not the file."""
     packets, errors = container.demux(stream), 0
     while True:
@@ -188,11 +182,11 @@ def _frames(container: Any, stream: Any) -> Iterator[_Frame | _Damage]:
         except (av.FFmpegError, ValueError, LookupError) as error:  # PyAV looks up streams that appear late
             errors += 1
             if packet is None or errors > MANY_ERRORS:
-                yield _Damage(0.0, f"reading stops: {_plain(error)}")
+                yield Damage(0.0, f"reading stops: {_plain(error)}")
                 return
             # The flush at the end reports a cut last frame once more; it has no length of its own.
             seconds = float(packet.duration * packet.time_base) if packet.duration and packet.time_base else 0.0
-            yield _Damage(seconds, f"packets that can't be decoded: {_plain(error)}")
+            yield Damage(seconds, f"packets that can't be decoded: {_plain(error)}")
             continue
         errors = 0
         yield from frames
