@@ -34,9 +34,15 @@ class Clock:
     """Sample positions on the presentation clock, and the list of what is not sound."""
 
     def __init__(
-        self, rate: int, channels: int = 1, gapless: bool = False, jitter_s: float = TOLERANCE_S / STEADY
+        self,
+        rate: int,
+        channels: int = 1,
+        gapless: bool = False,
+        jitter_s: float = TOLERANCE_S / STEADY,
+        least_s: float = LEAST_S,
     ) -> None:
         self.rate = rate
+        self._least = least_s * rate
         self._jitter = jitter_s * rate  # of presented times, of late; in samples
         self._limit = round(JUMP_LIMIT_S / channels * rate)  # samples that may yet be skipped
         self.gapless = gapless  # a format that can't leave media out: what is missing was damaged
@@ -70,7 +76,7 @@ class Clock:
         elif (self._open is not None or self.gapless) and ahead >= 1:
             reason = self._open or "a part that can't be decoded"
             self._skip(self._damaged, round(ahead), reason)
-        elif ahead > min(TOLERANCE_S, max(LEAST_S, STEADY * self._jitter / self.rate)) * self.rate:
+        elif ahead > min(TOLERANCE_S * self.rate, max(self._least, STEADY * self._jitter)):
             self._skip(self._missing, round(ahead), "no media was recorded")
         else:
             self._creep += float(np.clip(ahead, -DRIFT * length, DRIFT * length))

@@ -15,7 +15,7 @@ from typing import Any
 import av
 import numpy as np
 
-from aqa.clock import Clock, check_format
+from aqa.clock import LEAST_S, Clock, check_format
 from aqa.frame_times import Damage, jitter_s, steady
 from aqa.model import Block, Floats, InputError, Media, utc_ns
 
@@ -30,6 +30,7 @@ BITS = {"u8": 8, "u8p": 8, "s16": 16, "s16p": 16, "s32": 24, "s32p": 24, "s64": 
 PLANES = 8  # of more planes PyAV 18 reads behind the end of the frame's list (a crash): those go packed
 MANY_ERRORS = 10_000  # packets in a row that don't decode: not a damaged file but another format
 LEARNT = 100  # frames, two seconds, that tell how exact a file's presentation times are
+VORBIS_STEP = 450  # samples: where a long block (2048) meets a short one (256) times are off by a quarter of both
 _Frame = av.AudioFrame
 
 
@@ -52,7 +53,8 @@ class AvDecoder:
         self._layout = first.layout.name
         self.lsb = 2.0 ** (1 - BITS.get(first.format.name, 16))
         check_format(path.name, self.sample_rate_hz, self.channels)
-        self.clock = Clock(self.sample_rate_hz, self.channels, jitter_s=self._jitter_s)
+        least_s = VORBIS_STEP / self.sample_rate_hz if self.codec == "vorbis" else LEAST_S
+        self.clock = Clock(self.sample_rate_hz, self.channels, jitter_s=self._jitter_s, least_s=least_s)
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
@@ -90,7 +92,7 @@ class AvDecoder:
         with self._open() as container:
             streams = container.streams.audio
             stream = streams[0] if streams else None
-            for item, at in steady(_frames(container, stream)) if stream else ():
+            for item, at in steady(_frames(container, stream), self.container) if stream else ():
                 if isinstance(item, _Frame):
                     yield from self._blocks(item, at, skip)
                 else:

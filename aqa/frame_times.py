@@ -4,12 +4,14 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain, islice, repeat
 
 import av
 import numpy as np
 
 LOOK = 3  # frames that must agree with a jump: a late stamp alone is no hole
-RESET_S = 1  # later times that differ by more began anew, and say nothing of this frame
+PES_FRAMES = 64  # a PES of AAC holds a dozen frames; FFmpeg counts on from the last header, not knowing what was lost
+RESET_S = 1  # later times that fall back by more began anew, and say nothing of this frame
 
 
 @dataclass(frozen=True)
@@ -30,36 +32,46 @@ def presented_s(frame: av.AudioFrame) -> Fraction | None:
     return Fraction(frame.pts * frame.time_base)
 
 
-def steady(items: Iterable[Item]) -> Iterator[tuple[Item, Fraction | None]]:
+def steady(items: Iterable[Item], container: str = "") -> Iterator[tuple[Item, Fraction | None]]:
     """Each frame with the earliest time that it and the three after it give it; damage with None.
 
-    What is missing before a frame moves all that follows; a stamp that is late for itself does not.
+    What is missing before a frame moves all that follows; a stamp that is late for itself does not. Two containers
+    (by FFmpeg's name) stamp late: "ogg" by one packet, "mpegts" up to the next PES header.
     """
     waiting: deque[Item] = deque()
-    for item in items:
-        waiting.append(item)
-        if len(waiting) > LOOK:
-            yield waiting[0], _earliest(waiting)
-            waiting.popleft()
-    while waiting:
-        yield waiting[0], _earliest(waiting)
-        waiting.popleft()
+    look, damaged = PES_FRAMES if container == "mpegts" else LOOK + 1, False
+    for item in chain(items, repeat(None)):
+        if item is not None:
+            waiting.append(item)
+            if len(waiting) <= look:
+                continue
+        elif not waiting:
+            return
+        first = waiting[0]
+        if isinstance(first, Damage):
+            yield first, None
+        elif damaged and container == "mpegts":
+            yield first, max(_told(waiting), default=None)
+        else:
+            told = _told(islice(waiting, LOOK + 2 if container == "ogg" else LOOK + 1))
+            yield first, min(told[1:] if container == "ogg" and len(told) > 1 else told, default=None)
+        damaged = isinstance(waiting.popleft(), Damage)
 
 
-def _earliest(frames: Sequence[Item]) -> Fraction | None:
-    """The time of the first of `frames`, as it and the undamaged frames right behind it tell it."""
-    first = presented_s(frames[0]) if isinstance(frames[0], av.AudioFrame) else None
-    if first is None:
-        return None
-    earliest, elapsed = first, Fraction(0)
-    for frame in frames:
+def _told(items: Iterable[Item]) -> list[Fraction]:
+    """The time of the first of `items`, as it and each of the undamaged frames right behind it tell it."""
+    told: list[Fraction] = []
+    elapsed = Fraction(0)
+    for frame in items:
         if not isinstance(frame, av.AudioFrame):
             break
         at = presented_s(frame)
-        if at is not None and abs(at - elapsed - first) <= RESET_S:
-            earliest = min(earliest, at - elapsed)
+        if at is None:
+            break
+        if not told or at - elapsed - told[0] >= -RESET_S:
+            told.append(at - elapsed)
         elapsed += Fraction(frame.samples, frame.sample_rate or 1)
-    return earliest
+    return told
 
 
 def jitter_s(frames: Sequence[Item]) -> float:
