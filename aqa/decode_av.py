@@ -7,7 +7,6 @@ Of several audio tracks in one file the first is decoded.
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
-from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -113,7 +112,7 @@ class AvDecoder:
             head = file.read(1 << 18)
         return b"Xing" in head or b"Info" in head
 
-    def _blocks(self, frame: _Frame, at_s: Fraction | None, skip: int) -> Iterator[Block]:
+    def _blocks(self, frame: _Frame, at_s: float | None, skip: int) -> Iterator[Block]:
         """One frame, presented at `at_s`, as float32 in the first frame's rate and layout."""
         presented = None if at_s is None else round(at_s * self.sample_rate_hz)
         if frame.is_corrupt:

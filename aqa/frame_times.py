@@ -1,10 +1,9 @@
 """When decoded frames are presented: their own times, without single ones that are late, and how they jitter."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import chain, islice, repeat
+from itertools import islice
 
 import av
 import numpy as np
@@ -25,63 +24,78 @@ class Damage:
 Item = av.AudioFrame | Damage
 
 
-def presented_s(frame: av.AudioFrame) -> Fraction | None:
-    """The frame's own presentation time in seconds; None where it has none."""
-    if frame.pts is None or frame.time_base is None:
-        return None
-    return Fraction(frame.pts * frame.time_base)
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """A frame with its own presentation time (None: none) and its length, both in seconds; damage has neither."""
+
+    item: Item
+    at_s: float | None = None
+    length_s: float = 0.0
 
 
-def steady(items: Iterable[Item], container: str = "") -> Iterator[tuple[Item, Fraction | None]]:
-    """Each frame with the earliest time that it and the three after it give it; damage with None.
+def _timed(item: Item) -> _Timed:
+    if not isinstance(item, av.AudioFrame):
+        return _Timed(item)
+    base = item.time_base
+    known = item.pts is not None and base is not None
+    at_s = item.pts * base.numerator / base.denominator if known else None
+    return _Timed(item, at_s, item.samples / (item.sample_rate or 1))
+
+
+def steady(items: Iterable[Item], container: str = "") -> Iterator[tuple[Item, float | None]]:
+    """Each frame with the earliest time (seconds) that it and the three after it give it; damage with None.
 
     What is missing before a frame moves all that follows; a stamp that is late for itself does not. Two containers
     (by FFmpeg's name) stamp late: "ogg" by one packet, "mpegts" up to the next PES header.
     """
-    waiting: deque[Item] = deque()
     look, damaged = PES_FRAMES if container == "mpegts" else LOOK + 1, False
-    for item in chain(items, repeat(None)):
-        if item is not None:
-            waiting.append(item)
-            if len(waiting) <= look:
-                continue
-        elif not waiting:
-            return
+    own = slice(1, None) if container == "ogg" else slice(None)
+    for waiting in _windows(map(_timed, items), look):
         first = waiting[0]
-        if isinstance(first, Damage):
-            yield first, None
+        if first.at_s is None:
+            yield first.item, None
         elif damaged and container == "mpegts":
-            yield first, max(_told(waiting), default=None)
+            yield first.item, max(_told(waiting))
         else:
-            told = _told(islice(waiting, LOOK + 2 if container == "ogg" else LOOK + 1))
-            yield first, min(told[1:] if container == "ogg" and len(told) > 1 else told, default=None)
-        damaged = isinstance(waiting.popleft(), Damage)
+            told = _told(islice(waiting, LOOK + 1 + (container == "ogg")))
+            yield first.item, min(told[own] or told)
+        damaged = isinstance(first.item, Damage)
 
 
-def _told(items: Iterable[Item]) -> list[Fraction]:
+def _windows(items: Iterable[_Timed], look: int) -> Iterator[deque[_Timed]]:
+    """Each item, as the first of itself and the up to `look` that follow it."""
+    waiting: deque[_Timed] = deque()
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > look:
+            yield waiting
+            waiting.popleft()
+    while waiting:
+        yield waiting
+        waiting.popleft()
+
+
+def _told(items: Iterable[_Timed]) -> list[float]:
     """The time of the first of `items`, as it and each of the undamaged frames right behind it tell it."""
-    told: list[Fraction] = []
-    elapsed = Fraction(0)
+    told: list[float] = []
+    elapsed = 0.0
     for frame in items:
-        if not isinstance(frame, av.AudioFrame):
+        if frame.at_s is None:
             break
-        at = presented_s(frame)
-        if at is None:
-            break
-        if not told or at - elapsed - told[0] >= -RESET_S:
-            told.append(at - elapsed)
-        elapsed += Fraction(frame.samples, frame.sample_rate or 1)
+        if not told or frame.at_s - elapsed - told[0] >= -RESET_S:
+            told.append(frame.at_s - elapsed)
+        elapsed += frame.length_s
     return told
 
 
-def jitter_s(frames: Sequence[Item]) -> float:
+def jitter_s(frames: Iterable[Item]) -> float:
     """How much steps between the times of `frames` differ from what the frames hold: the 90th percentile, seconds.
 
     Holes are rarer than one frame in ten, so they don't count. 0 for fewer than two frames with times.
     """
-    times, elapsed = [], Fraction(0)
-    for frame, at in steady(frames):
-        if at is not None and isinstance(frame, av.AudioFrame):
-            times.append(float(at - elapsed))
-            elapsed += Fraction(frame.samples, frame.sample_rate or 1)
+    times, elapsed = [], 0.0
+    for frame, at_s in steady(frames):
+        if at_s is not None and isinstance(frame, av.AudioFrame):
+            times.append(at_s - elapsed)
+            elapsed += frame.samples / (frame.sample_rate or 1)
     return float(np.quantile(np.abs(np.diff(times)), 0.9)) if len(times) > 1 else 0.0
