@@ -36,10 +36,10 @@ class _Timed:
 def _timed(item: Item) -> _Timed:
     if not isinstance(item, av.AudioFrame):
         return _Timed(item)
-    base = item.time_base
-    known = item.pts is not None and base is not None
-    at_s = item.pts * base.numerator / base.denominator if known else None
-    return _Timed(item, at_s, item.samples / (item.sample_rate or 1))
+    pts, base, length_s = item.pts, item.time_base, item.samples / (item.sample_rate or 1)
+    if pts is None or base is None:
+        return _Timed(item, None, length_s)
+    return _Timed(item, pts * base.numerator / base.denominator, length_s)
 
 
 def steady(items: Iterable[Item], container: str = "") -> Iterator[tuple[Item, float | None]]:
