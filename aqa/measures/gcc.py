@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aqa.model import Floats
+from aqa.model import Doubles, Floats
 
 RATE_HZ = 16_000
 SIZE = 1 << 14  # of the transform: a window of 0.5 s (8000 samples) and lags on both sides of it
@@ -19,7 +19,10 @@ BAND_HZ = (150.0, 7000.0)  # below is hum, above it codecs differ most
 STRONG = 9.0  # peak over RMS: the largest that unrelated sound gave was 6
 QUIET = 1e-5  # RMS, -100 dBFS: digital silence and its dither
 BACK_S = 6.0  # sound kept behind the present window
-EMPHASIS = 0.95  # of the difference that weighs consonants: vowels repeat each pitch period
+LOCAL_S = 0.02  # over which a level is evened out: a phone is longer
+EVEN_HZ = 40.0  # a spectrum is evened out over: less than a voice's pitch, and smears time by 1/40 s at most
+FLOOR = 0.1  # of the loudest, below which it is not: 20 dB
+NEAR = 0.15  # of the range of a sum: what is so close to the largest may be it
 
 
 class Pieces:
@@ -101,21 +104,48 @@ def change(
 ) -> tuple[float, float]:
     """When, inside `between_s` of `a`, the delay went from one value to the other, and how uncertain that is.
 
-    Up to there `a` goes with `b` at the first delay and from there on at the second, so the sum of their products,
-    first the one, then the other, is largest there: the change point of greatest likelihood for noise of one level.
+    Up to there `a` goes with `b` at the first delay. What follows goes with it at the second: at once, or, where the
+    delay fell, after the sound that `b` lacks. So the sum of their products, first the one, then the other, is
+    largest there: the change point of greatest likelihood for noise of one level.
     """
     start, length = round(between_s[0] * RATE_HZ), round((between_s[1] - between_s[0]) * RATE_HZ)
-    x = _bright(a.view(start, length))
-    before, after = (_bright(b.view(start + round(by * RATE_HZ), length)) for by in delays_s)
-    gain = np.cumsum(x * before / _rms(before) - x * after / _rms(after))
-    close = np.flatnonzero(gain >= gain.max() - 0.05 * (gain.max() - gain.min()))
-    half = (int(close[-1]) - int(close[0])) / 2 / RATE_HZ
-    return between_s[0] + int(np.argmax(gain)) / RATE_HZ, half
+    step = round((delays_s[1] - delays_s[0]) * RATE_HZ)
+    x = _flat(a.view(start, length))
+    before, after = (_flat(b.view(start + round(by * RATE_HZ), length)) for by in delays_s)
+    first, second = np.cumsum(x * before), np.cumsum(x * after)
+    lacks = np.minimum(np.arange(length) + max(-step, 0), length - 1)
+    gain = first - second[lacks]
+    at = _repeated(gain, step) if step > 0 else int(np.argmax(gain))
+    close = np.flatnonzero(gain >= gain.max() - NEAR * np.ptp(gain))
+    return between_s[0] + at / RATE_HZ, (int(close[-1]) - int(close[0])) / 2 / RATE_HZ
 
 
-def _bright(x: Floats) -> Floats:
-    return np.asarray(np.diff(x, prepend=x[:1]) + (1 - EMPHASIS) * x, np.float32)
+def _repeated(gain: Doubles, step: int) -> int:
+    """Where the added time begins: sound played twice goes with both delays, and its second time is the one added."""
+    top = int(np.argmax(gain))
+    first, last = max(top - step + 1, 0), min(top + step, len(gain))  # plateaus that hold the top
+    sums = np.concatenate([[0.0], np.cumsum(gain[first:last])])
+    means = (sums[step:] - sums[:-step]) / step
+    rise = max(float(gain[top] - gain[0]) / max(top, 1), 0.0)
+    if len(means) and means.max() >= gain[top] - rise * step / 8:  # a peak between such sides loses a quarter of it
+        return first + int(np.argmax(means)) + step - 1
+    return top
 
 
-def _rms(x: Floats) -> float:
-    return float(np.sqrt(np.mean(x * x))) or 1.0
+def _flat(x: Floats) -> Doubles:
+    """`x` with a flat spectrum and of one level: else loud vowels drown what tells, and repeat each pitch period."""
+    spectrum = np.fft.rfft(x, 1 << len(x).bit_length())
+    low, high = (round(edge / RATE_HZ * 2 * (len(spectrum) - 1)) for edge in BAND_HZ)
+    spectrum[:low] = spectrum[high:] = 0
+    size = np.sqrt(_smooth(np.abs(spectrum) ** 2, round(EVEN_HZ / RATE_HZ * 2 * len(spectrum))))
+    flat = np.fft.irfft(spectrum / np.maximum(size, 1e-12) ** WHITE)[: len(x)]
+    level = np.sqrt(_smooth(flat * flat, round(LOCAL_S * RATE_HZ)))
+    return np.asarray(flat / np.maximum(level, FLOOR * float(level.max()) + 1e-12), np.float64)
+
+
+def _smooth(x: Doubles, width: int) -> Doubles:
+    """The mean over `width` values around each; of fewer at both ends."""
+    sums = np.concatenate([[0.0], np.cumsum(x)])
+    at = np.arange(len(x))
+    lo, hi = np.maximum(at - width // 2, 0), np.minimum(at + width // 2 + 1, len(x))
+    return np.asarray(np.maximum(sums[hi] - sums[lo], 0.0) / (hi - lo), np.float64)

@@ -132,7 +132,7 @@ class Alignment:
     reason: str = ""
 
 
-LEAST_STEP_S = 0.0025  # NetEq takes out and puts in no less (a pitch period, accelerate.cc)
+LEAST_STEP_S = 0.002  # NetEq takes out and puts in a pitch period of 2.5 ms or more (accelerate.cc), told to 0.5 ms
 LEAST_WINDOWS = 20
 LEAST_SHARE = 0.3  # of windows with sound; unrelated pairs gave 0.02 at most
 ON_LINE_S = 0.002
