@@ -90,6 +90,10 @@ class Clock:
         """`length` samples here can't be decoded at all."""
         self._skip(self._damaged, length, reason)
 
+    def wrong(self, start: int, end: int, reason: str) -> None:
+        """Media between two positions that can be decoded, and should not be there."""
+        self._add(self._damaged, start, end, reason)
+
     def _skip(self, spans: list[_Span], length: int, reason: str) -> None:
         """Move on by `length` samples, as far as the limit allows."""
         length = min(length, self._limit)

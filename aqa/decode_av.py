@@ -16,7 +16,7 @@ import numpy as np
 
 from aqa.clock import LEAST_S, Clock, check_format
 from aqa.frame_times import Damage, jitter_s, steady
-from aqa.model import Block, Floats, InputError, Media, utc_ns
+from aqa.model import Block, Claim, Floats, InputError, Media, utc_ns
 
 FORMATS = (
     "aac,ac3,aiff,alaw,amr,amrnb,amrwb,ape,asf,au,avi,caf,eac3,flac,flv,g722,gsm,matroska,webm,mka,mov,mp4,m4a,3gp,"
@@ -25,6 +25,8 @@ FORMATS = (
 OPTIONS = {"protocol_whitelist": "file,pipe", "format_whitelist": FORMATS}
 STATES_LENGTH = ("flac", "wav", "w64", "aiff", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "caf")
 """Containers whose stated length is counted, not estimated from a bit rate."""
+STAMPED = ("ogg", "mpegts", "asf", "nut")
+"""Containers whose length FFmpeg takes from their first and last time stamps."""
 BITS = {"u8": 8, "u8p": 8, "s16": 16, "s16p": 16, "s32": 24, "s32p": 24, "s64": 24, "s64p": 24}
 PLANES = 8  # of more planes PyAV 18 reads behind the end of the frame's list (a crash): those go packed
 MANY_ERRORS = 10_000  # packets in a row that don't decode: not a damaged file but another format
@@ -162,7 +164,14 @@ class AvDecoder:
             self.clock.missing,
             self.clock.damaged,
             self.error,
+            claims=self._claims(),
         )
+
+    def _claims(self) -> tuple[Claim, ...]:
+        """The length by the container's own time stamps, where it is neither counted nor a guess from a bit rate."""
+        if self.container not in STAMPED or self.container_duration_s is None:
+            return ()
+        return (Claim("the time stamps of the container", self.container_duration_s),)
 
 
 CUT_SHORT = "the file ends before the length that it states; fetch it again from the recorder"
