@@ -1,7 +1,8 @@
 """The presentation clock of one recording: where decoded sound belongs, what is missing and what is damaged.
 
 Times of single frames jitter (10 minutes of Vorbis gave 6,776 false holes when each frame was checked), and a
-recorder's clock drifts; so a hole is a *jump* of the difference between presented and counted time.
+recorder's clock drifts; so a hole is a *jump* of the difference between presented and counted time. How large it must
+be follows from how much the times of this very file jitter: exact times show the loss of a single packet.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ import numpy as np
 from aqa.model import Floats, Hole, InputError
 
 TOLERANCE_S = 0.06  # three 20 ms packets: what containers' own rounding and pre-skip were seen to reach
+LEAST_S = 0.009  # where times are exact: the shortest packet of a room is 10 ms, Matroska rounds to 1 ms
+STEADY = 3.0  # a jump is this many times what the times jittered by of late
+FADE = 0.98  # of that memory, per frame: 50 frames are a second
 DRIFT = 1e-3  # the difference may creep by 1000 ppm before it is a jump; crystals keep to 100
 RESET_S = 1.0  # times that fall back by more begin anew (chained Ogg, wrapped TS)
 ROUNDING_S = 0.01  # headers that lack a padding byte or a tag's length are off by less
@@ -29,8 +33,17 @@ class _Span:
 class Clock:
     """Sample positions on the presentation clock, and the list of what is not sound."""
 
-    def __init__(self, rate: int, channels: int = 1, gapless: bool = False) -> None:
+    def __init__(
+        self,
+        rate: int,
+        channels: int = 1,
+        gapless: bool = False,
+        jitter_s: float = TOLERANCE_S / STEADY,
+        least_s: float = LEAST_S,
+    ) -> None:
         self.rate = rate
+        self._least = least_s * rate
+        self._jitter = jitter_s * rate  # of presented times, of late; in samples
         self._limit = round(JUMP_LIMIT_S / channels * rate)  # samples that may yet be skipped
         self.gapless = gapless  # a format that can't leave media out: what is missing was damaged
         self.position = 0  # end of what was placed
@@ -63,10 +76,11 @@ class Clock:
         elif (self._open is not None or self.gapless) and ahead >= 1:
             reason = self._open or "a part that can't be decoded"
             self._skip(self._damaged, round(ahead), reason)
-        elif ahead > TOLERANCE_S * self.rate:
+        elif ahead > min(TOLERANCE_S * self.rate, max(self._least, STEADY * self._jitter)):
             self._skip(self._missing, round(ahead), "no media was recorded")
         else:
             self._creep += float(np.clip(ahead, -DRIFT * length, DRIFT * length))
+            self._jitter = max(abs(ahead), FADE * self._jitter)
 
     def miss(self, length: int, reason: str) -> None:
         """`length` samples that the container says are missing here."""
@@ -75,6 +89,10 @@ class Clock:
     def lose(self, length: int, reason: str) -> None:
         """`length` samples here can't be decoded at all."""
         self._skip(self._damaged, length, reason)
+
+    def wrong(self, start: int, end: int, reason: str) -> None:
+        """Media between two positions that can be decoded, and should not be there."""
+        self._add(self._damaged, start, end, reason)
 
     def _skip(self, spans: list[_Span], length: int, reason: str) -> None:
         """Move on by `length` samples, as far as the limit allows."""

@@ -7,15 +7,16 @@ Of several audio tracks in one file the first is decoded.
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
-from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 
-from aqa.clock import Clock, check_format
-from aqa.model import Block, Floats, InputError, Media, utc_ns
+from aqa.clock import LEAST_S, Clock, check_format
+from aqa.frame_times import Damage, jitter_s, steady
+from aqa.model import Block, Claim, Floats, InputError, Media, utc_ns
 
 FORMATS = (
     "aac,ac3,aiff,alaw,amr,amrnb,amrwb,ape,asf,au,avi,caf,eac3,flac,flv,g722,gsm,matroska,webm,mka,mov,mp4,m4a,3gp,"
@@ -24,9 +25,13 @@ FORMATS = (
 OPTIONS = {"protocol_whitelist": "file,pipe", "format_whitelist": FORMATS}
 STATES_LENGTH = ("flac", "wav", "w64", "aiff", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "caf")
 """Containers whose stated length is counted, not estimated from a bit rate."""
+STAMPED = ("ogg", "mpegts", "asf", "nut")
+"""Containers whose length FFmpeg takes from their first and last time stamps."""
 BITS = {"u8": 8, "u8p": 8, "s16": 16, "s16p": 16, "s32": 24, "s32p": 24, "s64": 24, "s64p": 24}
 PLANES = 8  # of more planes PyAV 18 reads behind the end of the frame's list (a crash): those go packed
 MANY_ERRORS = 10_000  # packets in a row that don't decode: not a damaged file but another format
+LEARNT = 100  # frames, two seconds, that tell how exact a file's presentation times are
+VORBIS_STEP = 450  # samples: where a long block (2048) meets a short one (256) times are off by a quarter of both
 _Frame = av.AudioFrame
 
 
@@ -49,7 +54,8 @@ class AvDecoder:
         self._layout = first.layout.name
         self.lsb = 2.0 ** (1 - BITS.get(first.format.name, 16))
         check_format(path.name, self.sample_rate_hz, self.channels)
-        self.clock = Clock(self.sample_rate_hz, self.channels)
+        least_s = VORBIS_STEP / self.sample_rate_hz if self.codec == "vorbis" else LEAST_S
+        self.clock = Clock(self.sample_rate_hz, self.channels, jitter_s=self._jitter_s, least_s=least_s)
 
     @contextmanager
     def _open(self) -> Iterator[Any]:
@@ -76,9 +82,10 @@ class AvDecoder:
             self.codec = stream.codec_context.name
             self.container_duration_s = _stated(container, stream)
             self.start_ns = _created(container.metadata) or _created(stream.metadata)
-            for item in _frames(container, stream):
-                if isinstance(item, _Frame) and item.samples:
-                    return item
+            frames = (item for item in _frames(container, stream) if isinstance(item, _Frame) and item.samples)
+            for item in frames:
+                self._jitter_s = jitter_s([item, *islice(frames, LEARNT)])
+                return item
         raise InputError(_no_sound(self.path, f"none of its {self.codec} sound can be decoded"))
 
     def blocks(self, skip: int = 0) -> Iterator[Block]:
@@ -86,9 +93,9 @@ class AvDecoder:
         with self._open() as container:
             streams = container.streams.audio
             stream = streams[0] if streams else None
-            for item in _frames(container, stream) if stream else ():
+            for item, at in steady(_frames(container, stream), self.container) if stream else ():
                 if isinstance(item, _Frame):
-                    yield from self._blocks(item, skip)
+                    yield from self._blocks(item, at, skip)
                 else:
                     self.clock.damage(round(item.seconds * self.sample_rate_hz), item.reason)
         for sampler in self._samplers.values():
@@ -107,11 +114,9 @@ class AvDecoder:
             head = file.read(1 << 18)
         return b"Xing" in head or b"Info" in head
 
-    def _blocks(self, frame: _Frame, skip: int) -> Iterator[Block]:
-        """One frame as float32 in the first frame's rate and layout."""
-        presented = None
-        if frame.pts is not None and frame.time_base is not None:
-            presented = round(frame.pts * Fraction(frame.time_base) * self.sample_rate_hz)
+    def _blocks(self, frame: _Frame, at_s: float | None, skip: int) -> Iterator[Block]:
+        """One frame, presented at `at_s`, as float32 in the first frame's rate and layout."""
+        presented = None if at_s is None else round(at_s * self.sample_rate_hz)
         if frame.is_corrupt:
             self.clock.damage(0, "the decoder calls a packet corrupt")
         same = frame.sample_rate == self.sample_rate_hz and frame.layout.name == self._layout
@@ -159,21 +164,20 @@ class AvDecoder:
             self.clock.missing,
             self.clock.damaged,
             self.error,
+            claims=self._claims(),
         )
+
+    def _claims(self) -> tuple[Claim, ...]:
+        """The length by the container's own time stamps, where it is neither counted nor a guess from a bit rate."""
+        if self.container not in STAMPED or self.container_duration_s is None:
+            return ()
+        return (Claim("the time stamps of the container", self.container_duration_s),)
 
 
 CUT_SHORT = "the file ends before the length that it states; fetch it again from the recorder"
 
 
-class _Damage:
-    """A packet that did not decode."""
-
-    def __init__(self, seconds: float, reason: str) -> None:
-        self.seconds = seconds
-        self.reason = reason
-
-
-def _frames(container: Any, stream: Any) -> Iterator[_Frame | _Damage]:
+def _frames(container: Any, stream: Any) -> Iterator[_Frame | Damage]:
     """Frames, and damage in their place: an error costs a packet, not the file."""
     packets, errors = container.demux(stream), 0
     while True:
@@ -188,11 +192,11 @@ def _frames(container: Any, stream: Any) -> Iterator[_Frame | _Damage]:
         except (av.FFmpegError, ValueError, LookupError) as error:  # PyAV looks up streams that appear late
             errors += 1
             if packet is None or errors > MANY_ERRORS:
-                yield _Damage(0.0, f"reading stops: {_plain(error)}")
+                yield Damage(0.0, f"reading stops: {_plain(error)}")
                 return
             # The flush at the end reports a cut last frame once more; it has no length of its own.
             seconds = float(packet.duration * packet.time_base) if packet.duration and packet.time_base else 0.0
-            yield _Damage(seconds, f"packets that can't be decoded: {_plain(error)}")
+            yield Damage(seconds, f"packets that can't be decoded: {_plain(error)}")
             continue
         errors = 0
         yield from frames

@@ -93,7 +93,8 @@ def _in_recordings(measured: Measured, settings: Settings, clock: Clock) -> Iter
     for path, (media, tracks) in sorted(measured.recordings.items()):
         table = measured.event.recording_table(path)
         own = {"recording": path, "room": table.room, "track": measured.track(path)}
-        here = _detected(settings, media) + _join_channels([_detected(settings, track) for track in tracks])
+        claimed = dataclasses.replace(media, claims=(*media.claims, *clock.claims(measured, path)))
+        here = _detected(settings, claimed) + _join_channels([_detected(settings, track) for track in tracks])
         who = measured.channel_tracks(path)
         for item in here:
             by = {"track": who[item.channel]} if who and item.channel is not None else {}

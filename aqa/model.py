@@ -426,6 +426,15 @@ class Hole:
 
 
 @dataclass(frozen=True)
+class Claim:
+    """How long a recording should be, as one clock says: what it is held against to see time that was left out."""
+
+    clock: str  # which clock, in words
+    seconds: float
+    sure: bool = True  # whether the recording had to run all that time
+
+
+@dataclass(frozen=True)
 class Media:
     """What decoding a recording said about its container: what a container detector looks at."""
 
@@ -441,6 +450,7 @@ class Media:
     damaged: tuple[Hole, ...] = ()
     error: str | None = None  # why it could not be read at all, or was left early
     participants: tuple[tuple[str, int], ...] = ()  # name and SSRC of each channel, where a channel is a participant
+    claims: tuple[Claim, ...] = ()
     concealed: tuple[Hole, ...] = ()  # media made up for packets that never came, of any channel
 
 

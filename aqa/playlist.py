@@ -13,7 +13,8 @@ from urllib.parse import unquote
 
 from aqa.clock import Clock
 from aqa.decode_av import AvDecoder
-from aqa.model import Block, InputError, Media
+from aqa.model import Block, Claim, InputError, Media
+from aqa.segments import Order
 
 MAXIMUM_BYTES = 10_000_000
 _MAP = re.compile(r'URI="([^"]*)"')
@@ -31,6 +32,8 @@ class _Part:
     there: bool
     paths: list[Path] = field(default_factory=list)
     seconds: float = 0.0
+    names: list[str] = field(default_factory=list)
+    starts_s: list[float] = field(default_factory=list)  # of its segments, by the playlist
 
 
 class PlaylistDecoder:
@@ -55,7 +58,7 @@ class PlaylistDecoder:
         for part in self.parts:
             length = round(part.seconds * self.sample_rate_hz)
             if not part.there:
-                self.clock.miss(length, "segments that the playlist names are not in its folder")
+                self.clock.miss(length, f"{_listed(part.names)}: named by the playlist, not in its folder")
                 continue
             try:
                 decoder = self._decoder(part)
@@ -66,9 +69,20 @@ class PlaylistDecoder:
                 self.clock.lose(length, "segments in another sample rate or number of channels")
                 continue
             base = self.clock.position
+            self._audit(part, base)
             for block in decoder.blocks():
                 yield Block(base + block.start, block.samples)
             self.clock.append(decoder.clock)
+
+    def _audit(self, part: _Part, base: int) -> None:
+        """What the segments themselves say of their order; `base` is where the part begins, in samples."""
+        ends = [*part.starts_s[1:], part.seconds]
+        segments = part.paths[len(part.paths) - len(part.names) :]  # before them is the head, if there is one
+        order, rate = Order(), self.sample_rate_hz
+        for path, name, start_s, end_s in zip(segments, part.names, part.starts_s, ends, strict=True):
+            why = order.fault(path, name)
+            if why is not None:
+                self.clock.wrong(base + round(start_s * rate), base + round(end_s * rate), why)
 
     @property
     def media(self) -> Media:
@@ -84,6 +98,7 @@ class PlaylistDecoder:
             self.start_ns,
             self.clock.missing,
             self.clock.damaged,
+            claims=(Claim("the lengths in the playlist (#EXTINF)", sum(part.seconds for part in self.parts)),),
         )
 
 
@@ -142,9 +157,15 @@ def _parts(path: Path) -> list[_Part]:
             if fresh or not parts or parts[-1].there != there:
                 parts.append(_Part(there, [head] if head is not None and there else []))
             parts[-1].paths += [segment] if there else []
+            parts[-1].names.append(text[:200])
+            parts[-1].starts_s.append(parts[-1].seconds)
             parts[-1].seconds += seconds
             seconds, fresh = 0.0, False
     return parts
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _seconds(text: str) -> float:

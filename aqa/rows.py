@@ -13,6 +13,9 @@ from aqa.scores import FORMULA, impairment, seconds_of_recording
 from aqa.settings import Settings
 from aqa.timeline import Clock, Measured, duration
 
+CLOCKLESS = ("aac", "mp3", "ac3", "eac3", "amr", "amrnb", "amrwb")
+"""Containers, by FFmpeg's names, that are bare frames: what is cut out of them leaves no trace."""
+
 
 def recording_seconds(measured: Measured, findings: list[Finding], clock: Clock) -> list[SecondRow]:
     """One row per second and recording."""
@@ -165,6 +168,10 @@ def _not_measured(
         if rows:
             bring = f'start = ... of "{path}" in event.toml'
             lines.append((f"Causes of faults in {path}", "its start in UTC is not known", bring))
+    for path, (media, _) in sorted(measured.recordings.items()):
+        if media.container in CLOCKLESS and media.samples:
+            what = f"Media that {path} lacks"
+            lines.append((what, f"{media.container} frames carry no times", "a recording in Ogg, MP4 or Matroska"))
     for path, log in sorted(measured.logs.items()):
         if log.note:
             lines.append((f"When packets came in {path}", log.note, "a packet capture of the room's server"))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aqa.history import History
-from aqa.model import Media, StatsLog, Track, utc_ns, utc_text
+from aqa.model import Claim, Media, StatsLog, Track, utc_ns, utc_text
 from aqa.packets import PacketLog
 from aqa.recordings import EventInput
 
@@ -89,6 +89,15 @@ class Clock:
     def of_recording(self, path: str) -> float:
         """Event second of sample 0 (0 where its start is not known)."""
         return self.second(self.recording_ns[path]) if path in self.recording_ns else 0.0
+
+    def claims(self, measured: Measured, path: str) -> tuple[Claim, ...]:
+        """How long a recording would be that ran until its room closed; none where either time is not known."""
+        named = measured.event.recording_table(path).room
+        room = next((room for room in measured.event.manifest.rooms if room.id == named), None)
+        if named is None or room is None or room.closed is None or path not in self.recording_ns:
+            return ()
+        seconds = (utc_ns(room.closed) - self.recording_ns[path]) / 1e9
+        return (Claim("the closing of its room", seconds, sure=False),)
 
     def text(self, second: float) -> str | None:
         """UTC of an event second, where the event has a clock."""

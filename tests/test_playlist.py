@@ -1,9 +1,11 @@
+import shutil
 import subprocess
 
 import numpy as np
 import pytest
 from sound import decode, encode
 
+from aqa.detector import registry
 from aqa.model import InputError
 
 RATE = 48_000
@@ -99,3 +101,35 @@ def test_fragmented_mp4_with_a_head(tmp_path):
     samples, media = decode(tmp_path / "a.m3u8")
     assert samples.shape[1] / RATE == pytest.approx(6, abs=0.1)
     assert (media.missing, media.damaged) == ((), ())
+
+
+def test_a_segment_that_is_there_twice_is_named(folder):
+    shutil.copy(folder / "s1.ts", folder / "s2.ts")
+    damaged = decode(playlist(folder, *segments("s0.ts", "s1.ts", "s2.ts")))[1].damaged
+    (hole,) = [hole for hole in damaged if hole.reason == "segment s2.ts repeats s1.ts"]
+    assert (hole.start_s, hole.end_s) == (4.0, 6.0)
+
+
+def test_a_segment_out_of_order_is_named(folder):
+    _, media = decode(playlist(folder, *segments("s1.ts", "s0.ts", "s2.ts")))
+    reasons = [hole.reason for hole in media.damaged if "out of order" in hole.reason]
+    assert len(reasons) == 1
+    assert reasons[0].startswith("segment s0.ts is out of order: its times go back by ")
+
+
+def test_a_discontinuity_may_go_back(folder):
+    lines = [*segments("s1.ts"), "#EXT-X-DISCONTINUITY", *segments("s0.ts")]
+    assert not any("order" in hole.reason for hole in decode(playlist(folder, *lines))[1].damaged)
+
+
+def test_lengths_that_the_segments_do_not_hold_are_elided_time(folder):
+    lines = [line.replace("2.0", "3.0") for line in segments("s0.ts", "s1.ts", "s2.ts")]
+    (found,) = registry()["elided_time"](decode(playlist(folder, *lines))[1])
+    assert found.value == pytest.approx(3.0, abs=0.1)
+    assert "EXTINF" in found.evidence
+
+
+def test_segments_that_are_missing_are_named(folder):
+    (folder / "s1.ts").unlink()
+    (hole,) = decode(playlist(folder, *segments("s0.ts", "s1.ts", "s2.ts")))[1].missing
+    assert "s1.ts" in hole.reason

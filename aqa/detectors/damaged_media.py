@@ -2,8 +2,8 @@
 
 What it finds
 -------------
-Packets that the decoder rejects, files that end before the length that they state, and samples that are no
-numbers.
+Packets that the decoder rejects, files that end before the length that they state, samples that are no numbers,
+and segments of a playlist that are there twice or out of order; the evidence names which.
 
 Why it matters
 --------------
