@@ -31,6 +31,7 @@ class Clip:
     source: str
     seed: int
     lsb: float
+    split: str = "validation"
 
     @property
     def seconds(self) -> float:
@@ -71,7 +72,7 @@ def one_clip(split: str, domain: str, seed: int, *, seconds: tuple[float, float]
     if domain == "gated":
         samples = gated(samples, rng)
     samples, lsb = _stored(samples, rng)
-    return Clip(samples, RATE, domain, source, seed, lsb)
+    return Clip(samples, RATE, domain, source, seed, lsb, split)
 
 
 def _speech(split: str, domain: str, length: int, rng: np.random.Generator) -> tuple[Floats, str]:
@@ -142,8 +143,8 @@ def white(length: int, rng: np.random.Generator) -> Floats:
 def noise_of(length: int, rng: np.random.Generator, slope: float | None = None) -> Floats:
     """Noise of RMS 1 whose power falls with frequency to the power `slope` (0 white, 1 pink, 2 brown; else drawn)."""
     slope = rng.uniform(0, 2) if slope is None else slope
-    block = 1 << 20  # made in one length and cut: transforms of odd lengths are slow
-    spectrum = np.fft.rfft(rng.standard_normal(max(block, 1 << (length - 1).bit_length()), dtype=np.float32))
+    block = max(1 << 12, 1 << (length - 1).bit_length())  # transforms of odd lengths are slow
+    spectrum = np.fft.rfft(rng.standard_normal(block, dtype=np.float32))
     hertz = np.fft.rfftfreq(2 * (len(spectrum) - 1), 1 / RATE)
     spectrum *= np.maximum(hertz, 30.0) ** (-slope / 2) * (hertz > 20)
     shaped = np.fft.irfft(spectrum)[:length]
