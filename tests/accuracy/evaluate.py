@@ -145,7 +145,8 @@ def evaluate(heard: Sequence[Heard], clean: Sequence[Heard]) -> dict[str, Any]:
     right = sum(len(h.hits) for h in heard)
     return {
         "truths": sum(len(h.truths) for h in heard), "observable": total, "found": found, "recall": share,
-        "interval": interval_of_recall(heard), "precision": right / (right + wrong) if right + wrong else float("nan"),
+        "interval": interval_of_recall(heard),
+        "precision": right / (right + wrong) if right + wrong else float("nan"),
         "false_per_hour": per_hour, "clean_minutes": hours * 60, "f1_at_60": f1_at_60(share, per_hour),
         "at": at_operating_points(heard, clean),
         "boundary_p50_ms": float(np.median(errors)) if len(errors) else float("nan"),

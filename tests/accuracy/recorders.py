@@ -4,7 +4,6 @@ The codec's delay is taken off again by cross-correlation, so that truth stays a
 keeps the waveform).
 """
 
-from collections.abc import Callable
 from fractions import Fraction
 from io import BytesIO
 
@@ -53,11 +52,9 @@ def _through(samples: Floats, codec: str, container: str, bitrate: int) -> Float
 
 
 def _frame(samples: Floats, start: int, form: str) -> av.AudioFrame:
-    convert: dict[str, Callable[[Floats], np.ndarray]] = {
-        "s16": lambda x: (x * 32767).astype(np.int16), "s16p": lambda x: (x * 32767).astype(np.int16),
-    }  # fmt: skip
-    data = convert.get(form, lambda x: x.astype(np.float32))(samples)
-    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(data).reshape(1, -1), format=form, layout="mono")
+    kind = {"s16": np.int16, "s32": np.int32}.get(form.rstrip("p"), np.float32)
+    data = samples if kind is np.float32 else np.asarray(samples.astype(np.float64) * np.iinfo(kind).max, kind)
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(data, kind).reshape(1, -1), format=form, layout="mono")
     frame.sample_rate, frame.pts, frame.time_base = 48_000, start, Fraction(1, 48_000)
     return frame
 
