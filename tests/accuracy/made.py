@@ -63,8 +63,7 @@ def applause(length: int, rng: np.random.Generator) -> Floats:
     claps = [_clap(rng) for _ in range(60)]
     for start, which, gain in zip(at, rng.integers(0, 60, len(at)), rng.lognormal(-1, 0.6, len(at)), strict=True):
         out[start : start + len(claps[which])] += claps[which] * np.float32(gain)
-    out = in_room(out[:length], rng) + noise_of(length, rng, 1.0) * np.float32(0.002)
-    return out
+    return in_room(out[:length], rng) + noise_of(length, rng, 1.0) * np.float32(0.002)
 
 
 def _clap(rng: np.random.Generator) -> Floats:
