@@ -6,8 +6,9 @@ Prints tables; writes nothing. Development looks at `--split validation`; the fi
 import argparse
 import datetime
 import os
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 from accuracy import peers
@@ -32,13 +33,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # each worker takes one core: BLAS threads of several would fight over them
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with ProcessPoolExecutor(given.jobs) as pool:
-        done = list(pool.map(perform, tasks, chunksize=2))
+        done = list(_shown(pool.map(perform, tasks, chunksize=2), len(tasks)))
     _head(given, done)
     _clean_table(done, given)
     for kind in KINDS["audio"]:
         if given.kind in (None, kind):
             _class_table(kind, done, given)
     print(f"\n{sum(d.seconds for d in done) / 60:.0f} minutes judged in {time.monotonic() - began:.0f} s")
+
+
+def _shown(done: Iterator[Done], count: int) -> Iterator[Done]:
+    """Pass on what is done, and say how far it is on a terminal's stderr."""
+    for number, one in enumerate(done, 1):
+        if sys.stderr.isatty() or number % 50 == 0:
+            print(f"{number} of {count} clips", end="\r" if sys.stderr.isatty() else "\n", file=sys.stderr)
+        yield one
 
 
 def _options() -> argparse.ArgumentParser:
@@ -48,6 +57,7 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--domain", choices=DOMAINS, action="append", help="these domains only (repeatable)")
     parser.add_argument("--minutes", type=float, default=2.0, help="of faulty sound per scenario, domain, recorder")
     parser.add_argument("--clean-minutes", type=float, default=8.0, help="of clean sound per domain and recorder")
+    parser.add_argument("--no-peers", dest="peers", action="store_false", help="aqa alone: three times as fast")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--date", default=datetime.date.today().isoformat(), help="printed in the head")
@@ -58,12 +68,15 @@ def planned(given: argparse.Namespace) -> list[Task]:
     """Every clip to judge; none of domains without sources here, nor of kinds that no tool looks for."""
     here = [d for d in given.domain or DOMAINS if minutes_available(given.split, d) > 0]
     clean = [
-        Task(CLEAN, given.split, domain, recorder, given.seed * 10_000 + i, CLEAN_SECONDS)
+        Task(CLEAN, given.split, domain, recorder, given.seed * 10_000 + i, CLEAN_SECONDS,
+             given.kind, given.peers)
         for domain in here for recorder in CLEAN_RECORDERS for i in range(_count(given.clean_minutes, CLEAN_SECONDS))
     ]  # fmt: skip
     return clean + [
-        Task(one.name, given.split, domain, recorder, FAULT_SEED + given.seed * 10_000 + i, one.seconds)
-        for one in SCENARIOS.values() if given.kind in (None, one.kind) and tools_of(one)
+        Task(one.name, given.split, domain, recorder, FAULT_SEED + given.seed * 10_000 + i, one.seconds,
+             None, given.peers)
+        for one in SCENARIOS.values()
+        if given.kind in (None, one.kind) and (tools_of(one) if given.peers else own_tools(one))
         for domain in one.domains if domain in here
         for recorder in _recorders(one) for i in range(_count(given.minutes, one.seconds))
     ]  # fmt: skip
@@ -71,8 +84,7 @@ def planned(given: argparse.Namespace) -> list[Task]:
 
 def _recorders(one: Scenario) -> tuple[str, ...]:
     """Peers alone are tried on PCM only."""
-    own = any(tool.startswith("aqa ") for tool in tools_of(one))
-    return one.recorders if own else tuple(r for r in one.recorders if r == "pcm16")
+    return one.recorders if own_tools(one) else tuple(r for r in one.recorders if r == "pcm16")
 
 
 def _count(minutes: float, seconds: tuple[float, float]) -> int:
@@ -81,8 +93,12 @@ def _count(minutes: float, seconds: tuple[float, float]) -> int:
 
 def tools_of(scenario: Scenario) -> list[str]:
     """Who looks for it: aqa's detectors of its kinds, then peers."""
-    own = [f"aqa {kind}" for kind in (scenario.kind, *scenario.also) if kind in detectors()]
-    return own + [name for name, (kinds, _) in peers.peers().items() if scenario.kind in kinds]
+    return own_tools(scenario) + [name for name, (kinds, _) in peers.peers().items() if scenario.kind in kinds]
+
+
+def own_tools(scenario: Scenario) -> list[str]:
+    """aqa's own detectors of its kinds."""
+    return [f"aqa {kind}" for kind in (scenario.kind, *scenario.also) if kind in detectors()]
 
 
 def _head(given: argparse.Namespace, done: list[Done]) -> None:
@@ -137,7 +153,7 @@ def _class_table(kind: str, done: list[Done], given: argparse.Namespace) -> None
 def _groups(one: Scenario) -> list[list[str]]:
     """The tools of a scenario, one by one, and aqa's own together where there are several."""
     tools = tools_of(one)
-    own = [name for name in tools if name.startswith("aqa ")]
+    own = own_tools(one)
     return [*([name] for name in tools), *([own] if len(own) > 1 else [])]
 
 
@@ -164,7 +180,7 @@ def scored(of: list[Done], tools: list[str], one: Scenario) -> list[Heard]:
 
 def _breakdown(one: Scenario, of: list[Done]) -> None:
     """Recall of aqa's own, together, by the fault's parameters, the recorder, the level and the domain."""
-    own = [tool for tool in tools_of(one) if tool.startswith("aqa ")]
+    own = own_tools(one)
     if not own:
         return
     rows = scored(of, own, one)

@@ -31,6 +31,8 @@ class Task:
     recorder: str
     seed: int
     seconds: tuple[float, float]
+    kind: str | None = None  # only who looks for this kind
+    peers: bool = True
 
 
 @dataclass
@@ -52,21 +54,26 @@ def detectors() -> dict[str, Detector]:
 def perform(task: Task) -> Done:
     """The clip of the task, with its fault, recorded and judged; peers on the first channel of PCM alone."""
     clip = one_clip(task.split, task.domain, task.seed, seconds=task.seconds)
-    samples, lsb, truths, kinds = clip.samples[None], clip.lsb, (), set(detectors())
-    competing = {name for name, _ in peers.peers().items()}
+    samples, lsb, truths = clip.samples[None], clip.lsb, ()
+    kinds = _kinds(task)
     if task.scenario != CLEAN:
-        scenario = SCENARIOS[task.scenario]
-        faulty = scenario.make(clip, np.random.default_rng(stable(task.scenario, task.domain, task.seed)))
+        rng = np.random.default_rng(stable(task.scenario, task.domain, task.seed))
+        faulty = SCENARIOS[task.scenario].make(clip, rng)
         samples, lsb, truths = faulty.samples, faulty.lsb, faulty.truths
-        kinds &= {scenario.kind, *scenario.also}
-        competing = {name for name, (of, _) in peers.peers().items() if scenario.kind in of}
     samples, lsb = record(samples, task.recorder, lsb)
-    rows = judged(samples, lsb, kinds)
-    if task.recorder == "pcm16":
+    rows = judged(samples, lsb, kinds & set(detectors()))
+    if task.recorder == "pcm16" and task.peers:
         mono = np.ascontiguousarray(samples[0])
-        rows |= {name: [(a, b, 1.0) for a, b in peers.peers()[name][1](mono)] for name in competing}
+        competing = {name: find for name, (of, find) in peers.peers().items() if kinds & set(of)}
+        rows |= {name: [(a, b, 1.0) for a, b in find(mono)] for name, find in competing.items()}
     params = [t.params | {"recorder": task.recorder, "domain": task.domain, "level": _level(t)} for t in truths]
     return Done(task, samples.shape[1] / clip.rate, rows, truths, params)
+
+
+def _kinds(task: Task) -> set[str]:
+    """The kinds that are looked for in the clip: those that the fault may be found as, of clean sound all."""
+    of = [SCENARIOS[task.scenario]] if task.scenario != CLEAN else list(SCENARIOS.values())
+    return {kind for one in of if task.kind in (None, one.kind) for kind in (one.kind, *one.also)}
 
 
 def _level(truth: Truth) -> str:
