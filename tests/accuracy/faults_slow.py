@@ -120,11 +120,13 @@ def unintended(clip: Clip, rng: np.random.Generator, what: str) -> Faulty:
     return Faulty(quantised(out, clip.lsb)[None], clip.rate, clip.lsb, (truth,))
 
 
-def silence(clip: Clip, rng: np.random.Generator) -> Faulty:
-    """Stretches of 2.5 to 10 s inside speech: digital, 20 dB below the noise floor, or the noise floor alone."""
+def silence(clip: Clip, rng: np.random.Generator, what: str) -> Faulty:
+    """Stretches of 2.5 to 10 s: digital, 20 dB below the noise floor, or a pause: the noise floor alone.
+
+    One sort in a clip: stretches below the floor would be the floor that its pauses are judged against.
+    """
     floor = hop_levels(clip.samples)[1].noise_floor_dbfs or -80.0
-    values = [{"what": what, "ms": ms} for what in ("digital", "below_floor", "pause") for ms in (2500, 5000, 10_000)]
-    values = [values[i] for i in rng.permutation(len(values))]
+    values = [{"what": what, "ms": ms} for ms in (2500, 5000, 10_000)]
     level = {"digital": 0.0, "below_floor": 10 ** ((floor - 20) / 20), "pause": 10 ** (floor / 20)}
 
     def quiet(x: Floats, start: int, end: int, params: Mapping[str, Any], rng: np.random.Generator) -> None:

@@ -98,6 +98,7 @@ _ALL = (
       for ms, db in ((80, -6), (200, -12), (500, -20))),
     *(Scenario(f"unintended_{w}", "unintended_audio", _of(faults_slow.unintended, what=w),
                domains=("narrow",)) for w in ("tone", "music")),
-    Scenario("silent", "silence", faults_slow.silence, ("dropout",), by=("what", "ms")),
+    *(Scenario(f"silent_{w}", "silence", _of(faults_slow.silence, what=w), ("dropout",), by=("ms",))
+      for w in ("digital", "below_floor", "pause")),
 )  # fmt: skip
 SCENARIOS = {one.name: one for one in _ALL}
