@@ -1,8 +1,9 @@
 # Needs Python 3.11 or newer; everything else is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+SPLIT ?= validation
 
-.PHONY: demo test benchmark clean
+.PHONY: demo test benchmark accuracy clean
 
 demo: .venv/.installed  ## analyse the demo event and say where its report is
 	$(BIN)/aqa analyze data/demo
@@ -16,6 +17,9 @@ test: .venv/.tests-installed  ## linters, types, import contract, tests
 
 benchmark: .venv/.tests-installed  ## speed against named peers, on this machine
 	$(BIN)/python tests/benchmarks/packet_logs.py
+
+accuracy: .venv/.tests-installed  ## what is found and what is made up; SPLIT=test for the final figures
+	PYTHONPATH=.:tests $(BIN)/python -m accuracy.run --split $(SPLIT)
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv

@@ -14,7 +14,8 @@ import numpy as np
 
 from aqa.model import Floats
 
-VOIP, AUDIO = 2048, 2049  # OPUS_APPLICATION_*
+VOIP, AUDIO, LOW_DELAY = 2048, 2049, 2051  # OPUS_APPLICATION_*
+_GET_LOOKAHEAD = 4027
 _SET = {
     "bitrate": 4002, "max_bandwidth": 4004, "vbr": 4006, "complexity": 4010, "inband_fec": 4012,
     "packet_loss_perc": 4014, "dtx": 4016,
@@ -53,8 +54,19 @@ class Encoder:
         error = ctypes.c_int()
         self._state = ctypes.c_void_p(library().opus_encoder_create(rate, 1, application, ctypes.byref(error)))
         _check(error.value)
+        self.set(**options)
+
+    def set(self, **options: int) -> None:
+        """Change options between frames."""
         for name, value in options.items():
             _check(library().opus_encoder_ctl(self._state, _SET[name], ctypes.c_int(value)))
+
+    @property
+    def lookahead(self) -> int:
+        """Samples at `rate` by which the decoded sound comes late."""
+        samples = ctypes.c_int()
+        _check(library().opus_encoder_ctl(self._state, _GET_LOOKAHEAD, ctypes.byref(samples)))
+        return samples.value
 
     def encode(self, frame: Floats) -> bytes:
         """One packet of one frame; shape (samples,), 2.5 to 60 ms."""
