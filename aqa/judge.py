@@ -12,8 +12,9 @@ from functools import partial
 from typing import Any
 
 from aqa.detector import Subject
+from aqa.facts import event_facts
 from aqa.gather import FlowKey, flow_key, known_of, sending_spans, whole_of
-from aqa.model import Analysis, Finding, SecondRow, StreamRow
+from aqa.model import Analysis, Finding, SecondRow, StreamRow, evidence
 from aqa.playout import Played, play
 from aqa.receivers import kinds_of, place_of, track_rows, track_seconds_rows
 from aqa.report import verdict
@@ -37,14 +38,17 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     known = known_of(measured, clock, whole)
     logs = any(log.streams for log in measured.logs.values())
     place = partial(_of_whole, clock=clock)
-    findings = sorted(with_causes(known, settings, place, logs=logs), key=_order)
+    whole = with_causes(known, settings, place, logs=logs)
+    findings = list(whole.findings)
     seconds = [*recording_seconds(measured, findings, clock), *heard.seconds, *track_seconds_rows(measured, clock)]
     recordings = [recording_row(measured, path, findings, seconds, clock) for path in sorted(measured.recordings)]
     event = event_row(
         measured, settings, clock, findings=findings, seconds=seconds, recordings=recordings, streams=streams
     )
     received = sum(row.direction == "received" for row in stats)
-    event = dataclasses.replace(event, fingerprint=fingerprint)
+    facts = event_facts(whole, seconds, settings.objectives)
+    hours = facts["listeners"]["listener_seconds"] / 3600 if "listeners" in facts else None
+    event = dataclasses.replace(event, fingerprint=fingerprint, listener_hours=hours, facts=evidence(**facts))
     event = dataclasses.replace(event, stats_tracks=received, stats_kinds=json.dumps(kinds_of(measured)))
     name = event.event_id
     analysis = Analysis(

@@ -330,6 +330,7 @@ class EventRow:
     not_measured: str = col("what was not measured, why and what to bring: JSON text", default="[]")
     problems: str = col("inputs that could not be read, or not whole: JSON list of messages", default="[]")
     rooms: str = col("id, opened and closed (UTC) of each room, JSON text", default="[]")
+    facts: str = col("budget, listeners hit, complaints, coincidence, imbalance: JSON text", default="{}")
 
 
 TABLES: dict[str, type] = {

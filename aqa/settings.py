@@ -59,7 +59,10 @@ class Objectives(BaseModel):
     """`[objectives]`: what an event may cost before it is judged bad."""
 
     model_config = _FORBID
-    impaired_seconds_pct: float = Field(default=0.5, ge=0, le=100)
+    impaired_seconds_pct: float = Field(default=0.5, ge=0, le=100)  # of the time that rooms were open
+    severely_impaired_seconds_pct: float = Field(default=0.1, ge=0, le=100)
+    late_start_s: float = Field(default=60, ge=0)
+    outage_s: float = Field(default=10, ge=0)
 
 
 def _known_kind(kind: str) -> str:

@@ -16,8 +16,8 @@ FIRST = frozenset(("room_restart",))
 Place = Callable[[Finding], Finding]
 
 
-def with_causes(known: Known, settings: Settings, place: Place, *, logs: bool) -> list[Finding]:
-    """All findings of the event with their causes, those of the event as a whole added; in no order.
+def with_causes(known: Known, settings: Settings, place: Place, *, logs: bool) -> Whole:
+    """The event with all its findings and their causes, those of the event as a whole added.
 
     `known.whole.findings` are those of its parts; `logs` says whether there is any packet log.
     """
@@ -29,8 +29,8 @@ def with_causes(known: Known, settings: Settings, place: Place, *, logs: bool) -
     for item in [*restarts, *_found(known.whole, settings, place, first=False)]:
         known = _with(known, [*(f for f in known.whole.findings if f.finding_id != item.finding_id), item])
         explained.append(explain_event(item, known if logs else None, explained))
-    named = {item.finding_id for item in explained}
-    return [*(item for item in known.whole.findings if item.finding_id not in named), *explained]
+    ordered = sorted(known.whole.findings, key=lambda item: (item.start_s, item.finding_id))
+    return dataclasses.replace(known.whole, findings=tuple(ordered))
 
 
 def _of_part(item: Finding, known: Known, *, logs: bool) -> Finding:

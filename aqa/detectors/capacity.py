@@ -72,7 +72,7 @@ class _Match:
 def capacity(whole: Whole, settings: Settings) -> Iterator[Finding]:
     """One finding at most: the series that faults follow best."""
     steps = Steps.of(whole)
-    faults = _faults(whole, steps)
+    faults = faults_per_minute(whole, steps)
     if np.nansum(faults) * steps.length_s / MINUTE_S < settings.min_faults_s:
         return
     most_lag = int(min(settings.most_lag_min * MINUTE_S, whole.duration_s / 10) / steps.length_s)
@@ -119,7 +119,7 @@ def _means(quarters: Doubles) -> Doubles:
     return np.asarray(quarters.reshape(-1, 4).mean(axis=1), np.float64)
 
 
-def _faults(whole: Whole, steps: Steps) -> Doubles:
+def faults_per_minute(whole: Whole, steps: Steps) -> Doubles:
     """Seconds of faults per minute in each step; NaN where nothing was recorded and nobody sent."""
     found = [f for f in whole.findings if f.kind in FAULTS and f.cause != "intended"]
     start, end = (np.array([getattr(f, name) for f in found], float) for name in ("start_s", "end_s"))

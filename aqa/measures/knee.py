@@ -10,6 +10,7 @@ import numpy as np
 from aqa.model import Doubles
 
 SHUFFLES = 999  # the odds by chance are counted, not assumed
+WEAK = 0.3  # "medium" (Cohen 1988): below it a tenth of the shuffles will do
 SAME = 0.02  # of two lags that are this near to equally good the shorter one is meant
 LEAST = 8  # values that both series have: with fewer nothing is said
 RESAMPLED = 200  # of the knee: its interval is between the 2.5th and 97.5th percentile of these
@@ -50,12 +51,12 @@ def correlation(driver: Doubles, effect: Doubles, most_lag: int, seed: int = 0) 
     random, size = np.random.default_rng(seed), len(effect)
     block = max(1, round(size ** (1 / 3)))
     which = np.arange(-(-size // block) * block).reshape(-1, block)
-    as_good = 0
-    for _ in range(SHUFFLES):
+    as_good, tries = 0, SHUFFLES if rho >= WEAK else SHUFFLES // 10
+    for _ in range(tries):
         order = random.permutation(which).ravel()
         other = _best(driver, effect[order[order < size]], most_lag)
         as_good += other is not None and other[0] >= rho - 1e-12
-    return Correlation(rho, lag, (1 + as_good) / (1 + SHUFFLES), values)
+    return Correlation(rho, lag, (1 + as_good) / (1 + tries), values)
 
 
 def _best(driver: Doubles, effect: Doubles, most_lag: int) -> tuple[float, int, int] | None:
