@@ -19,6 +19,7 @@ EXPLAINED = frozenset(("dropout", "silence", "attenuation", "concealment", "repe
 CAPTURED = frozenset(("clipping", "low_level", "hum", "dc_offset", "noise_burst", "echo", "channel_fault"))
 """Kinds in sound that come with a microphone, a room or a sound card."""
 HALF = 0.5
+LONG_S = 1.0  # quiet of this length, in packets as in sound, is a pause of the room whatever its edges
 ENOUGH_LOUD = 0.3  # of a finding: speech has pauses
 CONCEALING = frozenset(("jibri", "egress"))
 """Recorders that play the room in a browser, whose NetEq makes sound up (known of their documentation)."""
@@ -181,7 +182,7 @@ def silent_sender(finding: Finding, known: Known) -> Finding | None:
         "loud_pct": 100 * loud[0],
         "by": loud[1],
     }
-    if finding.kind == "silence":
+    if finding.kind == "silence" or finding.end_s - finding.start_s > LONG_S:
         return _with(finding, "intended", sure=0.8, why="packets came and carried a pause", **facts)
     return _with(finding, "sender_capture", sure=0.7, **facts)
 

@@ -27,8 +27,9 @@ def with_causes(known: Known, settings: Settings, place: Place, *, logs: bool) -
     known = _with(known, [_of_part(item, known, logs=logs) for item in known.whole.findings])
     explained: list[Finding] = []
     for item in [*restarts, *_found(known.whole, settings, place, first=False)]:
-        known = _with(known, [*(f for f in known.whole.findings if f.finding_id != item.finding_id), item])
-        explained.append(explain_event(item, known if logs else None, explained))
+        others = [f for f in known.whole.findings if f.finding_id != item.finding_id]
+        explained.append(explain_event(item, _with(known, [*others, item]) if logs else None, explained))
+        known = _with(known, [*others, explained[-1]])
     ordered = sorted(known.whole.findings, key=lambda item: (item.start_s, item.finding_id))
     return dataclasses.replace(known.whole, findings=tuple(ordered))
 
