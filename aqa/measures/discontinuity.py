@@ -85,7 +85,8 @@ class Discontinuity:
 
     def close(self, x: Floats, at: int, base: int) -> None:  # noqa: ARG002 - the protocol's
         """What lies close to the end of media is none."""
-        self.ends.append((base + at - round(EDGE_S * self.rate), base + at))
+        edge = round(EDGE_S * self.rate)
+        self.ends.append((base + at - edge, base + at + edge))
 
     def found(self, samples: int) -> Found:  # noqa: ARG002 - the protocol's
         """Candidates of one sample each."""

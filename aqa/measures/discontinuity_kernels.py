@@ -1,4 +1,4 @@
-"""The compiled kernels of `aqa.measures.discontinuity`; `tests/measures/test_discontinuity.py` holds naive twins.
+"""The compiled kernels of `aqa.measures.discontinuity`; `tests/measures/test_broken_waves.py` holds naive twins.
 
 No reduction is left to the compiler's order, so that where chunks are cut can't change a bit.
 """
@@ -38,7 +38,8 @@ def block_peaks(x: Any, size: int, out: Any) -> None:
 def stand_out(peak: Any, side: int, floor: float, least: float, isolation: float, found: Any, ratios: Any) -> int:
     """Blocks whose peak stands out of the `side` blocks on each side, next neighbours left out; returns how many.
 
-    `ratios` gets the peak over the mean of the others, and over their largest.
+    `ratios` gets the peak over the mean of the others, and over their largest. The running sum of float32 in
+    float64 is exact while peaks lie within 2^29 of each other, so it does not matter where it began.
     """
     count, total = 0, 0.0
     for k in range(2 * side):
