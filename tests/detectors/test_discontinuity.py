@@ -36,7 +36,7 @@ def clicked(x, *places, size=1.5):
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000, 96_000])
 def test_hit_a_click(rate):
     x = voice(rate=rate)
-    size = 4 if rate < 32_000 else 1.5
+    size = 12 if rate < 32_000 else 1.5
     hits = found(clicked(x, rate, 2 * rate, size=size), rate)
     assert [abs(round(f.start_s * rate) - at) <= 2 for f, at in zip(hits, (rate, 2 * rate), strict=True)] == [
         True
@@ -61,8 +61,8 @@ def test_near_misses():
     faded = x.copy()
     fade = np.linspace(0, 1, 480)
     faded[70_000:70_480] = x[70_000:70_480] * (1 - fade) + x[71_000:71_480] * fade
-    faded[70_480:-520] = x[71_480 : len(x) - 520 + 1_000][: len(faded) - 520 - 70_480]
-    assert not found(quantised(faded[:-1_520]))  # a skip with a cross-fade
+    faded[70_480:-1_000] = x[71_480:]
+    assert not found(quantised(faded[:-1_000]))  # a skip with a cross-fade
     attack = x.copy()
     attack[70_000:] *= 0.02
     attack[72_000:74_000] += noise(2_000 / 48_000, 48_000, -20, 3)
