@@ -15,8 +15,9 @@ What fools it
 Loops of synthetic music that repeat within 200 ms are bit for bit the same as a fault; where they fill three tenths
 of the recording they count as its nature. Speech synthesis plays the same noise again, but for part of a lag. Tones
 and buzzes of a generator have a period: what follows its own pattern within the frame, what already went on before
-it, or what sets in out of quiet gives none; a generator's sine below 120 Hz that sets in may give one. After a lossy codec, resampling or dither nothing is equal any more, and
-nothing is found: correlation can't replace equality, since a steady vowel correlates with its own last periods.
+it, or what sets in out of quiet gives none; a generator's sine below 120 Hz that sets in may give one. After a lossy
+codec, resampling or dither nothing is equal any more, and nothing is found: correlation can't replace equality,
+since a steady vowel correlates with its own last periods.
 
 Thresholds and their source
 ---------------------------
