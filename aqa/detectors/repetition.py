@@ -15,17 +15,16 @@ What fools it
 Loops of synthetic music that repeat within 200 ms are bit for bit the same as a fault; where they fill three tenths
 of the recording they count as its nature. Speech synthesis plays the same noise again, but for part of a lag. Tones
 and buzzes of a generator have a period: what follows its own pattern within the frame, what already went on before
-it, or what sets in out of quiet gives none; a generator's sine below 120 Hz that sets in may give one. After a lossy
-codec, resampling or dither nothing is equal any more, and nothing is found: correlation can't replace equality,
-since a steady vowel correlates with its own last periods.
+it, or what sets in out of silence gives none. After a lossy codec, resampling or dither nothing is equal any more,
+and nothing is found: correlation can't replace equality, since a steady vowel correlates with its own last periods.
 
 Thresholds and their source
 ---------------------------
-90 % of the lag: all repeats of 10 to 60 ms in PCM speech, none in clean speech and noise. Correlation with itself at
-shorter lags, or with the sound before, below 0.999: noise 30 dB below, as every room and microphone has it, keeps
-natural sound there. Level: 30 dB below the active speech level at most, so that it can be heard; what came before it
-no more than 40 dB below it. At least half of its samples differ from the one before. Minor below 60 ms of repeated
-sound, critical from 200 ms on, as dropouts are.
+90 % of the lag: all repeats of 10 to 60 ms in PCM speech, none in clean speech and noise. Correlation with itself
+at shorter lags, or with the sound before, below 0.9998: steady vowels reach 0.9994, generators' tones 0.99999.
+Level: 30 dB below the active speech level at most, so that it can be heard; what came before it no more than 60 dB
+below it. At least half of its samples differ from the one before. Minor below 60 ms of repeated sound, critical
+from 200 ms on, as dropouts are.
 
 What to do
 ----------
@@ -46,9 +45,9 @@ from aqa.model import Candidates, Doubles, Finding, Flags, Track, evidence
 class Settings:
     """When sound that comes twice is a fault."""
 
-    max_correlation: float = setting(0.999, "", "with itself at a shorter lag, or with the sound before, at most")
+    max_correlation: float = setting(0.9998, "", "with itself at a shorter lag, or with the sound before, at most")
     min_level_db: float = setting(-30.0, "dB", "level relative to the active speech level, at least")
-    min_before_db: float = setting(-40.0, "dB", "level of what came before it, relative to its own, at least")
+    min_before_db: float = setting(-60.0, "dB", "level of what came before it, relative to its own, at least")
     min_changing_share: float = setting(0.5, "", "share of its samples that differ from the one before, at least")
     min_share: float = setting(0.9, "", "share of the lag that is repeated, at least")
     max_share: float = setting(0.3, "", "share of the recording that is repeated, from which it is its nature")

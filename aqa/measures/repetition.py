@@ -97,7 +97,7 @@ class Repetition:
         most = (hi - lo) // (self.least * 9 // 10) + 2
         if len(self.spans) < most:
             self.spans = np.zeros((most, 3), np.int64)
-        bits = x.view(np.uint32)
+        bits = (x + np.float32(0)).view(np.uint32)  # of -0 makes 0: equal numbers, unequal bits
         count = repeats(bits, lo, hi, base, self.state, self.hashes, self.places, self.spans)
         if self.state[6] and len(self.ends) < len(self.kept):
             self.ends.append(int(self.state[6]))

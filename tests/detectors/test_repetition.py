@@ -50,7 +50,7 @@ def test_near_misses():
     assert not found(stuck(quiet, 56_000, 320))
 
 
-@pytest.mark.parametrize("hertz", [200, 437.5, 440, 1_000])
+@pytest.mark.parametrize("hertz", [50, 100, 200, 437.5, 440, 1_000])
 @pytest.mark.parametrize("shape", ["sine", "square", "saw"])
 def test_generators_have_a_period(hertz, shape):
     wave = tone(2, 16_000, hertz)
@@ -113,4 +113,4 @@ def test_every_repeat_in_active_sound_and_none_in_clean_material(corpus):
             total += 1
             hits += any(abs(s - at) <= 2 and abs(e - at - 2 * lag) <= 2
                         for s, e in spans(found(stuck(x, at, lag, 2), rate), rate))  # fmt: skip
-    assert total > 60 and hits >= 0.95 * total
+    assert total > 60 and hits == total
