@@ -86,7 +86,7 @@ class Repetition:
         length = max(64, round(rate * LEAST_LENGTH_S))
         self.state = np.array([0, 0, self.least, self.most, marks, 0, 0, length], np.int64)
         self.hashes, self.places = np.zeros(1 + SLOTS, np.uint64), np.full(SLOTS, _NEVER, np.int64)
-        self.spans = np.zeros((0, 3), np.int64)
+        self.spans, self.clean = np.zeros((0, 3), np.int64), np.zeros(0, np.float32)
         self.kept: list[tuple[int, int, Doubles]] = []
         self.ends: list[int] = []
 
@@ -97,7 +97,10 @@ class Repetition:
         most = (hi - lo) // (self.least * 9 // 10) + 2
         if len(self.spans) < most:
             self.spans = np.zeros((most, 3), np.int64)
-        bits = (x + np.float32(0)).view(np.uint32)  # of -0 makes 0: equal numbers, unequal bits
+        if len(self.clean) != len(x):
+            self.clean = np.empty(len(x), np.float32)
+        np.add(x, np.float32(0), out=self.clean)  # of -0 makes 0: equal numbers, unequal bits
+        bits = self.clean.view(np.uint32)
         count = repeats(bits, lo, hi, base, self.state, self.hashes, self.places, self.spans)
         if self.state[6] and len(self.ends) < len(self.kept):
             self.ends.append(int(self.state[6]))
