@@ -8,9 +8,11 @@ from typing import Protocol
 
 import numpy as np
 
+from aqa.measures.discontinuity import Discontinuity
 from aqa.measures.hops import Hops
 from aqa.measures.levels import levels
 from aqa.measures.measure import Measure, Watcher
+from aqa.measures.repetition import Repetition
 from aqa.measures.runs import Runs, rules, table
 from aqa.model import Block, Candidates, Floats, Series, Track
 
@@ -18,7 +20,7 @@ CHUNK = 1 << 16
 """Samples per channel that a measure sees at once."""
 
 Maker = Callable[[int, float], Measure]
-MEASURES: tuple[Maker, ...] = ()
+MEASURES: tuple[Maker, ...] = (Discontinuity, Repetition)
 """What is measured beside level, peak and held samples: each takes a sample rate in Hz and the least step (LSB)."""
 
 

@@ -64,8 +64,8 @@ def _why(analysis: Analysis, found: list[Finding]) -> Fact:
     because = next((item for item in analysis.findings if item.finding_id == first.cause_finding_id), None)
     sure = words.certainty(first.cause_confidence)
     text = f"{sure[0].upper() + sure[1:]} {words.CAUSES[first.cause]}"
-    if because is not None:
-        known = json.loads(first.evidence)["cause"]
+    known = json.loads(first.evidence).get("cause", {})
+    if because is not None and "heard_after_s" in known:
         amount = (
             f" of {significant(because.value)}{NBSP}{because.unit}"
             if because.value is not None and because.unit != "s"

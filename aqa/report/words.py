@@ -29,6 +29,8 @@ LETTERS = {
 MEANINGS = {
     "dropout": "a hole in speech",
     "silence": "longer than a natural pause",
+    "repetition": "sound that was heard twice, bit for bit",
+    "discontinuity": "a click, or samples left out",
     "clipping": "too loud for the recording, tops cut off",
     "missing_media": "media that the recording lacks",
     "damaged_media": "media that could not be decoded",
