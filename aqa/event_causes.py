@@ -13,6 +13,8 @@ from aqa.whole import length_s, union, within
 
 SERVERS = ("server_outage", "server_restart")
 JUST_BEFORE_S = 10.0  # what ended a room did so at most this long before (REPORT.md, incidents: outage)
+ENDED_S = 5.0  # an outage is heard when the last word is over, and a room closes when its streams have ended
+TOGETHER_S = 2.0
 SPOKEN_S = 3.0  # loud by packets while nothing was recorded: as much as a sustained start has
 
 
@@ -41,7 +43,22 @@ def _of_the_time(finding: Finding, known: Known, earlier: list[Finding]) -> Find
         began = finding.start_s - best.start_s
         sure = round(0.95 * (best.cause_confidence or 0.5), 2)
         return _with(finding, best.cause, sure=sure, root=root, fault_began_before_s=began, faults=len(near))
+    ended = _ended_together(finding, known)
+    if ended is not None:
+        return _with(
+            finding, "server_outage", sure=round(min(0.95, 0.65 + 0.07 * len(ended)), 2), streams_ended=ended
+        )
     return _with(finding, "unexplained", why="no fault of the server in the packets of that time")
+
+
+def _ended_together(finding: Finding, known: Known) -> list[str] | None:
+    """The streams of two or more participants that ended together as it began, if nobody went on; else None."""
+    ended = [one for one in known.whole.sent if abs(one.last_s - finding.start_s) <= ENDED_S]
+    went_on = [one for one in known.whole.sent if one.first_s < finding.start_s < one.last_s - ENDED_S]
+    last = [one.last_s for one in ended]
+    if len({one.participant or one.stream for one in ended}) < 2 or went_on or max(last) - min(last) > TOGETHER_S:
+        return None
+    return [one.stream for one in ended]
 
 
 def _late(finding: Finding, known: Known) -> Finding:

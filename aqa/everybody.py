@@ -6,7 +6,7 @@ nothing. A single stream is never called everybody.
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from aqa.model import Finding, evidence
 from aqa.whole import Whole, within
 
 BEGIN_S = 2.0  # faults of one origin begin this near each other (REPORT.md, incidents: room-wide)
+AFTER_S = 0.1  # a buffer that has run dry takes a few packets to fill anew
 MOST_P = 0.01  # odds by chance at which faults of all are called one
 
 
@@ -34,7 +35,32 @@ def with_shared_causes(findings: Sequence[Finding], whole: Whole) -> list[Findin
             root = min(group, key=lambda f: (f.start_s, f.finding_id))
             for item in group:
                 changed[item.finding_id] = _with(item, found, None if item is root else root)
-    return [changed.get(item.finding_id, item) for item in findings]
+    return [_after(changed.get(item.finding_id, item), faults, changed) for item in findings]
+
+
+def _after(item: Finding, faults: Sequence[Finding], changed: Mapping[str, Finding]) -> Finding:
+    """Packets that come too late right behind a loss or stall of their stream are late because of it."""
+    if item.kind != "late" or item.finding_id in changed:
+        return item
+    before = [
+        one
+        for one in faults
+        if one.kind != "late"
+        and (one.log, one.stream) == (item.log, item.stream)
+        and one.start_s <= item.start_s <= one.end_s + AFTER_S
+    ]
+    if not before:
+        return item
+    root = max(before, key=lambda one: one.end_s)
+    root = changed.get(root.finding_id, root)
+    known = json.loads(item.evidence)
+    return dataclasses.replace(
+        item,
+        cause=root.cause,
+        cause_confidence=root.cause_confidence,
+        cause_finding_id=root.cause_finding_id or root.finding_id,
+        evidence=evidence(**known, cause={"alone": item.cause, "behind_s": item.start_s - root.end_s}),
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -256,6 +256,23 @@ def test_an_outage_is_explained_by_what_stopped_the_packets():
     assert explain_event(event_finding("outage", 100, 111), None, []).cause == "not_measurable"
 
 
+def test_streams_of_all_that_end_as_it_begins_are_the_server():
+    ended = [sent("a", 0, 301.0, stream="0x1"), sent("b", 0, 301.5, stream="0x2")]
+    found = explain_event(event_finding("outage", 300, 340), known(streams=ended), [])
+    assert (found.cause, facts(found)["streams_ended"]) == ("server_outage", ["0x1", "0x2"])
+    alone = known(streams=[*ended, sent("c", 0, 900)])
+    assert explain_event(event_finding("outage", 300, 340), alone, []).cause == "unexplained"
+
+
+def test_late_packets_right_behind_a_loss_are_late_because_of_it():
+    lost = loss(100.0, 100.2, track="b", stream="0x2", finding_id="f-1", cause_confidence=0.8)
+    late = loss(100.25, 100.3, kind="late", cause="late_arrival", track="b", stream="0x2", finding_id="f-2")
+    other = loss(100.9, 101.0, kind="late", cause="late_arrival", track="b", stream="0x2", finding_id="f-3")
+    found = everybody(lost, late, other, names=("b",))
+    assert [item.cause for item in found] == ["network_loss", "network_loss", "late_arrival"]
+    assert found[1].cause_finding_id == "f-1"
+
+
 def test_a_late_start_says_what_packets_show_of_the_wait():
     waiting = event_finding("late_start", 0, 600)
     alone = known(waiting, streams=[sent("a", sending=spans((700, 900)))])

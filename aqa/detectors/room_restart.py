@@ -122,8 +122,14 @@ def _inside_rooms(whole: Whole, settings: Settings) -> Iterator[Finding]:
             at += len(group)
             pairs = [(one, back) for one in group if (back := _back(mine, one, settings)) is not None]
             going = [one for one in mine if one.first_s < group[0].last_s and one.last_s > group[-1].last_s]
-            if len({_who(one) for one, _ in pairs}) >= 2 and not going:
+            if len({_who(one) for one, _ in pairs}) >= 2 and not going and not _room_ended(whole, pairs):
                 yield _restarted(pairs)
+
+
+def _room_ended(whole: Whole, pairs: Sequence[tuple[Sent, Sent]]) -> bool:
+    """Whether the room itself closed between the old streams and the new ones: that is told as a hand-over."""
+    start, end = min(one.last_s for one, _ in pairs), max(new.first_s for _, new in pairs)
+    return any(room.closed_s is not None and start - 5.0 < room.closed_s < end for room in whole.rooms)
 
 
 def _who(one: Sent) -> str | None:

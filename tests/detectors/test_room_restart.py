@@ -59,5 +59,10 @@ def test_one_of_two_is_no_restart_of_the_room():
     assert find(whole(sent=[*streams(), sent("c", 0, 900)])) == []  # somebody went on
 
 
+def test_streams_that_ended_with_their_room_are_a_hand_over():
+    (found,) = find(whole(sent=streams(), rooms=[room("r1", 0, 501), room("r2", 510, 900)]))
+    assert json.loads(found.evidence)["next_room"] == "r2"
+
+
 def test_streams_of_nobody_known_are_not_joined():
     assert find(whole(sent=[sent(None, one.first_s, one.last_s) for one in streams()])) == []

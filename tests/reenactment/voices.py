@@ -53,6 +53,6 @@ def music(seconds: float, random: np.random.Generator) -> np.ndarray:
         time = np.arange(RATE // 2) / RATE
         roots = 220.0 * 2.0 ** (random.choice([0, 3, 5, 7, 10, 12], 4) / 12)
         chord = sum(np.sin(2 * np.pi * root * part * time) / part**1.5 for root in roots for part in range(1, 6))
-        out.append(chord * np.exp(-1.2 * time))
+        out.append(chord * np.exp(-3.0 * time) * np.minimum(1, time / 0.01) * np.minimum(1, (0.5 - time) / 0.05))
     whole = np.concatenate(out)[: round(seconds * RATE)]
     return 0.25 * whole / np.abs(whole).max()

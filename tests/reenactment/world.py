@@ -103,8 +103,8 @@ def recorded(night: Story, senders: list[Sender], sounds_at: int) -> np.ndarray:
         offset = None
         for _, stamp, came, payload, _ in sorted(one.packets, key=lambda item: item[1]):
             place = stamp / RATE
-            late = offset is None or came - place > offset + ANEW_S
-            offset = came - place if late or offset is None else min(offset + 0.0002, came - place)
+            if offset is None or came - place > offset + ANEW_S:
+                offset = came - place
             due = place + offset + BUFFER_S
             media[stamp] = (due, came <= due, payload)
         for due, there, payload in media.values():
