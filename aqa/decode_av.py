@@ -159,6 +159,7 @@ class AvDecoder:
             self.clock.missing,
             self.clock.damaged,
             self.error,
+            layout=self._layout,
         )
 
 

@@ -11,6 +11,7 @@ from aqa.model import EventRow, Finding, Floats, RecordingRow, SecondRow, Stream
 from aqa.receivers import unknown_of_listeners
 from aqa.scores import FORMULA, impairment, seconds_of_recording
 from aqa.settings import Settings
+from aqa.sound_rows import sound_columns
 from aqa.timeline import Clock, Measured
 
 
@@ -79,6 +80,7 @@ def recording_row(
         findings=sum(f.recording == path and f.cause != "intended" for f in findings),
         impaired_seconds=score.impaired_seconds if score else None,
         severely_impaired_seconds=score.severely_impaired_seconds if score else None,
+        **sound_columns(media, tracks, measured.channel_tracks(path)),
     )
 
 

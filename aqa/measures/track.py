@@ -4,21 +4,26 @@ Cutting the input into other blocks changes nothing: chunks are refilled to one 
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
 from aqa.measures.hops import Hops
 from aqa.measures.levels import levels
+from aqa.measures.loudness import Loudness
 from aqa.measures.measure import Measure, Watcher
+from aqa.measures.offset import Offset
+from aqa.measures.pair import Pair
 from aqa.measures.runs import Runs, rules, table
+from aqa.measures.true_peak import TruePeak
 from aqa.model import Block, Candidates, Floats, Series, Track
 
 CHUNK = 1 << 16
 """Samples per channel that a measure sees at once."""
 
 Maker = Callable[[int, float], Measure]
-MEASURES: tuple[Maker, ...] = ()
+MEASURES: tuple[Maker, ...] = (Loudness, TruePeak, Offset)
 """What is measured beside level, peak and held samples: each takes a sample rate in Hz and the least step (LSB)."""
 
 
@@ -35,14 +40,27 @@ class Source(Protocol):
 
 
 def measure(source: Source, chunk: int = CHUNK) -> list[Track]:
-    """Every channel of `source`, measured; memory grows with what measures keep, not with samples."""
+    """Every channel of `source`, measured; memory grows with what measures keep, not with samples.
+
+    The first two channels are also measured against each other (series `pair`); a channel alone costs nothing more.
+    """
     channels = [_Channel(source.sample_rate_hz, source.lsb, chunk) for _ in range(source.channels)]
+    pair = Pair(source.sample_rate_hz) if source.channels >= 2 else None
     end = 0
     for block in source.blocks():
+        if pair is not None:
+            pair.feed(block.start, block.samples[0], block.samples[1])
         for index, channel in enumerate(channels):
             channel.feed(block.start, block.samples[index])
         end = max(end, block.start + block.samples.shape[1])
-    return [channel.track(index, end) for index, channel in enumerate(channels)]
+    tracks = [channel.track(index, end) for index, channel in enumerate(channels)]
+    if pair is None:
+        return tracks
+    both = [
+        replace(track, series={**track.series, "pair": series})
+        for track, series in zip(tracks, pair.series(end), strict=False)
+    ]
+    return both + tracks[2:]
 
 
 class _Channel:
@@ -108,7 +126,8 @@ class _Channel:
         level, peak = self.hops.series(samples)
         series: dict[str, Series] = {}
         candidates: dict[str, Candidates] = {}
-        facts: dict[str, float | None] = {}
+        own = levels(level)
+        facts: dict[str, float | None] = {"speech_snr_db": own.speech_snr_db}
         for one in self.more:
             found = one.found(samples)
             series |= found.series
@@ -120,7 +139,7 @@ class _Channel:
             level,
             peak,
             table(self.runs),
-            levels(level),
+            own,
             channel=channel,
             series=series,
             candidates=candidates,
