@@ -66,13 +66,30 @@ def _explained(finding: Finding, packets: Packets | None) -> Finding:
         return _with(finding, "unexplained")
     if finding.source == "stats":  # a receiver's counters are held against themselves, not against other clocks
         return _with(finding, "not_measurable", why="the stream's own counters show no loss and no lateness")
-    for rule in RULES:
-        found = rule(finding, packets) if packets is not None else None
-        if found is not None:
-            return found
+    found = _from_packets(finding, packets)
+    return (faded(found) or found) if found.cause in ("unexplained", "not_measurable") else found
+
+
+def _from_packets(finding: Finding, packets: Packets | None) -> Finding:
+    """What the packets say, or why they say nothing."""
     if packets is None:
         return _with(finding, "not_measurable", why="no packet log")
+    for rule in RULES:
+        found = rule(finding, packets)
+        if found is not None:
+            return found
     return _with(finding, "unexplained", why=f"no lost packet and no stall up to {PLAYOUT_S:g} s before it")
+
+
+def faded(finding: Finding) -> Finding | None:
+    """Digital silence that sound fades into and out of: mutes, gates and DTX do so, failures cut.
+
+    Confidence 0.6: of faded gates 0.02 % are hard-edged, and of failures after which a codec's decoder fades out
+    some are soft; what packets show comes first.
+    """
+    if finding.kind != "silence" or json.loads(finding.evidence).get("edges") != "soft":
+        return None
+    return _with(finding, "intended", sure=0.6, why="sound fades out and in, as with a mute, gate or DTX")
 
 
 def no_common_clock(finding: Finding, packets: Packets) -> Finding | None:

@@ -13,6 +13,7 @@ from typing import Any
 from aqa.causes import EXPLAINING, Packets, explain
 from aqa.detector import Subject
 from aqa.model import Analysis, Finding, SecondRow, StreamRow
+from aqa.pauses import beside_others, of_the_room
 from aqa.playout import Played, play
 from aqa.receivers import kinds_of, place_of, track_rows, track_seconds_rows
 from aqa.report import verdict
@@ -27,7 +28,8 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     """The analysis of one event; status and verdict are worded by the report."""
     clock = Clock.of(measured)
     heard = _heard(measured, settings, clock)
-    found = [*_in_recordings(measured, settings, clock), *heard.findings, *_in_stats(measured, settings, clock)]
+    sound = of_the_room(_in_recordings(measured, settings, clock), measured, clock)
+    found = [*sound, *heard.findings, *_in_stats(measured, settings, clock)]
     found.sort(key=lambda f: (f.start_s, f.finding_id))
     findings = _explained(found, measured, clock)
     seconds = [*recording_seconds(measured, findings, clock), *heard.seconds, *track_seconds_rows(measured, clock)]
@@ -79,7 +81,8 @@ def _in_recordings(measured: Measured, settings: Settings, clock: Clock) -> Iter
     for path, (media, tracks) in sorted(measured.recordings.items()):
         table = measured.event.recording_table(path)
         own = {"recording": path, "room": table.room, "track": measured.track(path)}
-        here = _detected(settings, media) + _join_channels([_detected(settings, track) for track in tracks])
+        sides = [_detected(settings, track) for track in beside_others(measured, path, tracks)]
+        here = _detected(settings, media) + _join_channels(sides)
         who = measured.channel_tracks(path)
         for item in here:
             by = {"track": who[item.channel]} if who and item.channel is not None else {}
