@@ -158,5 +158,5 @@ def _with(
         cause=cause,
         cause_confidence=sure,
         cause_finding_id=because.finding_id if because else None,
-        evidence=evidence(**known, **({"cause": facts} if facts else {})),
+        evidence=evidence(**(known | ({"cause": facts} if facts else {}))),
     )

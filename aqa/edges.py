@@ -22,19 +22,10 @@ def hardness(runs: RunTable, speech_dbfs: float, rate: int) -> Doubles:
     return np.asarray(np.maximum(*sides) + SOFTER_SIDE * np.minimum(*sides))
 
 
-def around(runs: RunTable, start: int, end: int) -> RunTable | None:
-    """One hole from `start` to `end` as a table of one: before as the first run in it has, after as the last."""
-    inside = np.flatnonzero((runs.start_sample < end) & (runs.end_sample > start))
-    if not len(inside):
+def longest(runs: RunTable, start: int, end: int) -> RunTable | None:
+    """The longest run that lies between `start` and `end` or reaches into it, as a table of one."""
+    inside = (runs.start_sample < end) & (runs.end_sample > start)
+    length = np.where(inside, runs.end_sample - runs.start_sample, 0)
+    if not inside.any():
         return None
-    first, last = inside[:1], inside[-1:]
-    return RunTable(
-        runs.kind[first],
-        runs.start_sample[first],
-        runs.end_sample[last],
-        runs.value[first],
-        runs.before_dbfs[first],
-        runs.after_dbfs[last],
-        runs.peak_before_dbfs[first],
-        runs.peak_after_dbfs[last],
-    )
+    return runs.where(np.arange(len(length)) == int(np.argmax(length)))

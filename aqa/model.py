@@ -388,7 +388,10 @@ class RunTable:
 
     def of(self, kind: str) -> "RunTable":
         """The runs of one kind."""
-        keep = self.kind == kind
+        return self.where(self.kind == kind)
+
+    def where(self, keep: Flags) -> "RunTable":
+        """The runs that are flagged."""
         return RunTable(*(getattr(self, item.name)[keep] for item in dataclasses.fields(self)))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from aqa.detectors import clipping
 from aqa.manifest import Manifest
 from aqa.model import EventRow, Finding, Floats, RecordingRow, SecondRow, StreamRow, Track, utc_ns, utc_text
 from aqa.receivers import unknown_of_listeners
@@ -54,7 +55,7 @@ def recording_row(
     file = next(item for item in measured.inputs if item.path == path)
     active = [t.levels.active_speech_dbfs for t in tracks if t.levels.active_speech_dbfs is not None]
     floors = [t.levels.noise_floor_dbfs for t in tracks if t.levels.noise_floor_dbfs is not None]
-    runs = [t.runs.of("clipped") for t in tracks]
+    runs = [clipping.trusted(t, clipping.Settings()) for t in tracks]
     known = path in clock.recording_ns
     return RecordingRow(
         recording=path,

@@ -2,7 +2,7 @@
 
 What it finds
 -------------
-Stretches of at least 5 s in which the mean of every second stays on one side of zero at nearly one value, of half a
+Stretches of at least 10 s in which the mean of every second stays on one side of zero at nearly one value, of half a
 per cent of full scale or more; in quiet recordings of a tenth of the active speech level or more.
 
 Why it matters
@@ -19,7 +19,7 @@ Thresholds and their source
 ---------------------------
 0.5 % of full scale is -46 dBFS, the level of a quiet room's noise in a recording of speech at -26 dBFS. For quieter
 speech the limit falls with it, to a tenth of its level (-20 dB), but not below 0.05 % (16 steps of 16 bits):
-converters specify offsets of a few steps. Agreement: the quarters of the seconds differ by less than half the
+converters specify offsets of a few steps. Agreement: the quarters of the seconds differ by less than 0.3 of the
 median; natural low sound changes sign.
 
 What to do
@@ -44,9 +44,9 @@ class Settings:
     least: float = setting(0.005, "", "mean of a second, full scale 1")
     of_speech: float = setting(0.1, "", "or this share of the active speech level (RMS), where that is less")
     floor: float = setting(0.0005, "", "but never less than this, full scale 1")
-    min_duration_s: float = setting(5.0, "s", "shortest stretch")
+    min_duration_s: float = setting(10.0, "s", "shortest stretch")
     merge_s: float = setting(2.0, "s", "seconds without it that do not end a stretch")
-    spread: float = setting(0.5, "", "largest difference between the quarters of the seconds, by their median")
+    spread: float = setting(0.3, "", "largest difference between the quarters of the seconds, by their median")
     major: float = setting(0.05, "", "major from this mean on, full scale 1")
 
 

@@ -40,13 +40,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from aqa.detector import detector, setting
-from aqa.edges import HARD_DB, around, hardness
+from aqa.edges import HARD_DB, hardness, longest
 from aqa.model import HOP_S, Finding, Floats, Severity, Track, evidence
 from aqa.picker import Rule, Runs, pick, true_runs
 
 DIGITAL_DBFS = -190.0
+DIGITAL_SHARE = 0.9  # of a stretch: a fade at its ends may be part of it
 SOUND_DBFS = -110.0  # as in `measures/levels.py`: below it is digital silence
 ACTIVE_DB = -15.9  # ITU-T P.56 6.1: its margin below the active speech level
+BESIDE_DB = -40.0  # quieter sound beside a hole tells nothing of how it was cut
 FLOOR_SHARE = 5.0  # per cent, as in `measures/levels.py`
 
 
@@ -105,7 +107,7 @@ def silence(track: Track, settings: Settings) -> Iterator[Finding]:
 
 def _class(inside: Floats, rest_dbfs: float | None, settings: Settings) -> str:
     """Which of the three classes a stretch is of."""
-    if np.max(inside) < DIGITAL_DBFS:
+    if np.mean(inside < DIGITAL_DBFS) >= DIGITAL_SHARE:
         return "digital"
     if rest_dbfs is not None and float(np.median(inside)) <= rest_dbfs - settings.below_floor_db:
         return "below_noise_floor"
@@ -122,9 +124,11 @@ def _floor_of_the_rest(level: Floats, quiet: Runs) -> float | None:
 
 def _edges(track: Track, start: int, end: int, settings: Settings) -> tuple[str | None, Severity]:
     """How digital zero begins and ends, hard or soft, and what that makes of it."""
-    hole = around(track.runs.of("constant"), start, end)
+    hole = longest(track.runs.of("constant"), start, end)
     speech = track.levels.active_speech_dbfs
     if hole is None or speech is None:
+        return None, "minor"
+    if max(float(side[0]) for side in (hole.before_dbfs, hole.after_dbfs)) < speech + BESIDE_DB:
         return None, "minor"
     if hardness(hole, speech, track.sample_rate_hz)[0] < HARD_DB:
         return "soft", "minor"

@@ -67,7 +67,7 @@ class _Channel:
     """One channel while it goes by: the samples that measures may look at."""
 
     def __init__(self, rate: int, lsb: float, chunk: int) -> None:
-        self.rate = rate
+        self.rate, self.lsb = rate, lsb
         self.hops = Hops(rate)
         self.runs = [Runs(kind, rule, chunk) for kind, rule in rules(rate, lsb).items()]
         self.more = [make(rate, lsb) for make in MEASURES]
@@ -127,7 +127,7 @@ class _Channel:
         series: dict[str, Series] = {}
         candidates: dict[str, Candidates] = {}
         own = levels(level)
-        facts: dict[str, float | None] = {"speech_snr_db": own.speech_snr_db}
+        facts: dict[str, float | None] = {"speech_snr_db": own.speech_snr_db, "lsb": self.lsb}
         for one in self.more:
             found = one.found(samples)
             series |= found.series
