@@ -48,6 +48,8 @@ DIGITAL_DBFS = -190.0
 DIGITAL_SHARE = 0.9  # of a stretch: a fade at its ends may be part of it
 SOUND_DBFS = -110.0  # as in `measures/levels.py`: below it is digital silence
 ACTIVE_DB = -15.9  # ITU-T P.56 6.1: its margin below the active speech level
+SURE = {"digital": 1.0, "below_noise_floor": 0.6, "long_pause": 0.3}
+"""How sure it is that something is wrong: gates lower the noise floor too, and most pauses are meant."""
 BESIDE_DB = -40.0  # quieter sound beside a hole tells nothing of how it was cut
 FLOOR_SHARE = 5.0  # per cent, as in `measures/levels.py`
 
@@ -91,7 +93,7 @@ def silence(track: Track, settings: Settings) -> Iterator[Finding]:
             value=round((end - start) / rate, 3),
             unit="s",
             severity=severity,
-            confidence=1.0 if severity == "minor" else 0.6,  # a mute without a fade looks the same
+            confidence=SURE[what] if severity == "minor" else 0.6,  # a mute without a fade looks the same
             evidence=evidence(
                 **{"class": what},
                 digital=what == "digital",
