@@ -13,6 +13,7 @@ stretch holds few flat tops, apart by up to half a second, so it impairs its sec
 A silence counts where packets show why, or where it was cut into sound hard (its detector calls that major).
 """
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -44,8 +45,8 @@ class Impairment:
 def breaks_speech(finding: Finding) -> bool:
     """Whether a finding counts as a fault that listeners heard inside speech."""
     if finding.kind == "silence":
-        hard = finding.severity != "minor" and finding.cause != "intended"
-        return hard or finding.cause not in _NO_CAUSE
+        cut = finding.severity != "minor" and json.loads(finding.evidence).get("edges") == "hard"
+        return (cut and finding.cause != "intended") or finding.cause not in _NO_CAUSE
     return finding.kind in BREAKING and finding.cause != "intended"
 
 

@@ -70,7 +70,7 @@ def test_few_flat_tops_impair_and_not_severely(severity, severe):
 
 
 def test_a_silence_cut_hard_counts_without_a_known_cause():
-    cut = dataclasses.replace(finding(1.0, 3.0, kind="silence"), severity="critical")
+    cut = dataclasses.replace(finding(1.0, 3.0, kind="silence"), severity="critical", evidence='{"edges": "hard"}')
     assert score([cut]).severely_impaired_seconds == 2
     assert score([dataclasses.replace(cut, cause="intended")]).severely_impaired_seconds == 0
 
