@@ -165,6 +165,7 @@ class AvDecoder:
             self.clock.damaged,
             self.error,
             claims=self._claims(),
+            layout=self._layout,
         )
 
     def _claims(self) -> tuple[Claim, ...]:

@@ -15,6 +15,7 @@ from aqa.detector import Subject
 from aqa.facts import event_facts
 from aqa.gather import FlowKey, flow_key, known_of, sending_spans, whole_of
 from aqa.model import Analysis, Finding, SecondRow, StreamRow, evidence
+from aqa.pauses import beside_others, of_the_room
 from aqa.playout import Played, play
 from aqa.receivers import kinds_of, place_of, track_rows, track_seconds_rows
 from aqa.report import verdict
@@ -31,7 +32,8 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     """The analysis of one event; status and verdict are worded by the report."""
     clock = Clock.of(measured)
     heard = _heard(measured, settings, clock)
-    found = [*_in_recordings(measured, settings, clock), *heard.findings, *_in_stats(measured, settings, clock)]
+    sound = of_the_room(_in_recordings(measured, settings, clock), measured, clock)
+    found = [*sound, *heard.findings, *_in_stats(measured, settings, clock)]
     found.sort(key=_order)
     streams, stats = joined(heard.rows), track_rows(measured, clock)
     whole = whole_of(measured, clock, findings=found, streams=streams, sending=heard.sending)
@@ -98,7 +100,8 @@ def _in_recordings(measured: Measured, settings: Settings, clock: Clock) -> Iter
         table = measured.event.recording_table(path)
         own = {"recording": path, "room": table.room, "track": measured.track(path)}
         claimed = dataclasses.replace(media, claims=(*media.claims, *clock.claims(measured, path)))
-        here = _detected(settings, claimed) + _join_channels([_detected(settings, track) for track in tracks])
+        sides = [_detected(settings, track) for track in beside_others(measured, path, tracks)]
+        here = _detected(settings, claimed) + _join_channels(sides)
         who = measured.channel_tracks(path)
         for item in here:
             by = {"track": who[item.channel]} if who and item.channel is not None else {}

@@ -229,8 +229,12 @@ class RecordingRow:
     active_speech_level_dbfs: float | None = col("P.56 active level of the loudest channel", default=None)
     speech_activity_pct: float | None = col("share of time at the active level", default=None)
     noise_floor_dbfs: float | None = col("level that 95 % of the frames with sound exceed", default=None)
-    dc_offset: float | None = col("mean sample value, full scale 1", default=None)
+    dc_offset: float | None = col("mean sample value of the channel with the largest, full scale 1", default=None)
     clipped_samples: int | None = col("samples in clipped runs", default=None)
+    momentary_max_lufs: float | None = col("largest loudness of 400 ms (EBU Tech 3341)", default=None)
+    short_term_max_lufs: float | None = col("largest loudness of 3 s (EBU Tech 3341)", default=None)
+    speech_snr_db: float | None = col("active speech level over noise floor, of the best channel", default=None)
+    loudness_by_track: str | None = col("integrated loudness of each participant, LUFS, JSON text", default=None)
     findings: int = col("findings on this recording", default=0)
     impaired_seconds: int | None = col("impaired seconds of active speech", default=None)
     severely_impaired_seconds: int | None = col("severely impaired seconds of active speech", default=None)
@@ -362,6 +366,13 @@ class Levels:
     noise_floor_dbfs: float | None
     speech: Flags  # shape (hops,): inside active speech
 
+    @property
+    def speech_snr_db(self) -> float | None:
+        """Active speech level over the noise floor; None where either is not known."""
+        if self.active_speech_dbfs is None or self.noise_floor_dbfs is None:
+            return None
+        return round(self.active_speech_dbfs - self.noise_floor_dbfs, 2)
+
 
 @dataclass(frozen=True)
 class RunTable:
@@ -378,7 +389,10 @@ class RunTable:
 
     def of(self, kind: str) -> "RunTable":
         """The runs of one kind."""
-        keep = self.kind == kind
+        return self.where(self.kind == kind)
+
+    def where(self, keep: Flags) -> "RunTable":
+        """The runs that are flagged."""
         return RunTable(*(getattr(self, item.name)[keep] for item in dataclasses.fields(self)))
 
 
@@ -453,6 +467,7 @@ class Media:
     participants: tuple[tuple[str, int], ...] = ()  # name and SSRC of each channel, where a channel is a participant
     claims: tuple[Claim, ...] = ()
     concealed: tuple[Hole, ...] = ()  # media made up for packets that never came, of any channel
+    layout: str = ""  # of the channels, as FFmpeg names it (stereo, 5.1); empty: not known
 
 
 @dataclass(frozen=True)

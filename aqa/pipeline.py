@@ -33,6 +33,7 @@ from aqa.stats import read_stats_log
 from aqa.store import Store
 from aqa.timeline import Input, Measured
 from aqa.trends import trend_rows
+from aqa.vad import Listening
 
 log = logging.getLogger("aqa")
 
@@ -141,7 +142,7 @@ def _run(todo: Sequence[_Job], store: Store, options: Options, outcome: Outcome)
                 _finish(ready, store, options, outcome)
                 done += ready.bytes
             if job is not None:
-                _schedule(job, pool)
+                _schedule(job, pool, options.settings)
                 waiting.append(job)
         options.progress(total, total, "")
         pool.close()
@@ -162,11 +163,11 @@ def _worker(parent: int) -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
-def _schedule(job: _Job, pool: ProcessPool) -> None:
+def _schedule(job: _Job, pool: ProcessPool, settings: Settings) -> None:
     codecs = dict(job.event.manifest.codecs)
     sizes = {item.path: item.bytes for item in job.inputs}
     for path in job.event.recordings:
-        arguments = (job.event.root / path,)
+        arguments = (job.event.root / path, settings.vad.model == "silero")
         job.futures["recording", path] = pool.schedule(_recording, arguments, timeout=_patience(sizes.get(path, 0)))
     for path in job.event.logs:
         named = (job.event.root / path, path, codecs)
@@ -181,9 +182,13 @@ def _patience(size: int) -> float:
     return 600 + size / 50_000
 
 
-def _recording(path: Path) -> tuple[Media, list[Packed]]:
+def _recording(path: Path, silero: bool) -> tuple[Media, list[Packed]]:
     decoder = open_recording(path)
-    tracks = measure(decoder)
+    if silero:
+        listening = Listening(decoder)
+        tracks = listening.heard(measure(listening))
+    else:
+        tracks = measure(decoder)
     return decoder.media, [Packed.of(track) for track in tracks]
 
 

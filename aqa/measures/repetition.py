@@ -78,7 +78,7 @@ def repeats(x: Any, lo: int, hi: int, base: int, state: Any, hashes: Any, places
 class Repetition:
     """The repeats while a channel goes by; `before` holds the sound that is repeated and as much before it."""
 
-    def __init__(self, rate: int, lsb: float) -> None:  # noqa: ARG002 - the protocol's
+    def __init__(self, rate: int, lsb: float) -> None:
         self.rate = rate
         self.least, self.most = max(64, round(rate * LEAST_LAG_S)), round(rate * MOST_LAG_S)
         self.before, self.after = 3 * self.most + 1, 0
@@ -116,7 +116,7 @@ class Repetition:
         if len(self.kept) == MAXIMUM:
             _log.warning("more than %d repeats in a channel: the later ones are left out", MAXIMUM)
 
-    def close(self, x: Floats, at: int, base: int) -> None:  # noqa: ARG002 - the protocol's
+    def close(self, x: Floats, at: int, base: int) -> None:
         """The media ends before `x[at]`: what is repeated ends there, and nothing is repeated across."""
         if len(self.ends) < len(self.kept):
             self.ends.append(base + at)
@@ -124,7 +124,7 @@ class Repetition:
         self.hashes[:] = 0
         self.places[:] = _NEVER
 
-    def found(self, samples: int) -> Found:  # noqa: ARG002 - the protocol's
+    def found(self, samples: int) -> Found:
         """Candidates from the first repeated sample to the last."""
         starts = np.array([start for start, _, _ in self.kept], np.int64)
         ends: Ints = np.array(self.ends, np.int64)

@@ -12,7 +12,7 @@ CONSTANT_S = 0.002  # natural 16-bit sound holds exact zeros for up to 2.6 ms; d
 CONTEXT_S = 0.01
 EDGE_S = 0.000_25
 FULL_SCALE = 0.98
-OWN_MAXIMUM = 0.25  # a flat top below full scale counts at the channel's own extreme, from here on
+OWN_MAXIMUM = 0.01  # a flat top below full scale is kept at the channel's own extreme, from here on
 MAXIMUM_RUNS = 1_000_000
 
 _log = logging.getLogger(__name__)
@@ -22,13 +22,11 @@ def rules(rate: int, lsb: float) -> dict[str, Doubles]:
     """The rule of each kind of run, as `_runs` takes it.
 
     `constant`: steps of 0.6 LSB at most, so equal in integer sound. `clipped`: equal within 1 LSB, at full scale
-    or at the channel's own extreme. Its least length, rate / 6000 and never below 3, is what keeps a sine from
-    50 Hz on out: within 1 LSB of its crest it stays 2 sqrt(2 LSB / A) / (2 pi f) (METRICS.md has 3 at 8 kHz, 12
-    at 48).
+    or at the channel's own extreme; of 3 samples and more, for the detector tells flat tops from natural crests.
     """
     context, edge = max(1, round(rate * CONTEXT_S)), max(1, round(rate * EDGE_S))
     constant = (max(2, round(rate * CONSTANT_S)), 0.6 * lsb, 2 * lsb, context, edge, 0.0, 0.0)
-    clipped = (max(3, -(-rate // 6000)), 1.01 * lsb, 1.01 * lsb, context, edge, FULL_SCALE, OWN_MAXIMUM)
+    clipped = (3, 1.01 * lsb, 1.01 * lsb, context, edge, FULL_SCALE, OWN_MAXIMUM)
     return {"constant": np.array(constant), "clipped": np.array(clipped)}
 
 

@@ -4,6 +4,7 @@ Cutting the input into other blocks changes nothing: chunks are refilled to one 
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -11,16 +12,20 @@ import numpy as np
 from aqa.measures.discontinuity import Discontinuity
 from aqa.measures.hops import Hops
 from aqa.measures.levels import levels
+from aqa.measures.loudness import Loudness
 from aqa.measures.measure import Measure, Watcher
+from aqa.measures.offset import Offset
+from aqa.measures.pair import Pair
 from aqa.measures.repetition import Repetition
 from aqa.measures.runs import Runs, rules, table
+from aqa.measures.true_peak import TruePeak
 from aqa.model import Block, Candidates, Floats, Series, Track
 
 CHUNK = 1 << 16
 """Samples per channel that a measure sees at once."""
 
 Maker = Callable[[int, float], Measure]
-MEASURES: tuple[Maker, ...] = (Discontinuity, Repetition)
+MEASURES: tuple[Maker, ...] = (Loudness, TruePeak, Offset, Discontinuity, Repetition)
 """What is measured beside level, peak and held samples: each takes a sample rate in Hz and the least step (LSB)."""
 
 
@@ -37,21 +42,34 @@ class Source(Protocol):
 
 
 def measure(source: Source, chunk: int = CHUNK) -> list[Track]:
-    """Every channel of `source`, measured; memory grows with what measures keep, not with samples."""
+    """Every channel of `source`, measured; memory grows with what measures keep, not with samples.
+
+    The first two channels are also measured against each other (series `pair`); a channel alone costs nothing more.
+    """
     channels = [_Channel(source.sample_rate_hz, source.lsb, chunk) for _ in range(source.channels)]
+    pair = Pair(source.sample_rate_hz) if source.channels >= 2 else None
     end = 0
     for block in source.blocks():
+        if pair is not None:
+            pair.feed(block.start, block.samples[0], block.samples[1])
         for index, channel in enumerate(channels):
             channel.feed(block.start, block.samples[index])
         end = max(end, block.start + block.samples.shape[1])
-    return [channel.track(index, end) for index, channel in enumerate(channels)]
+    tracks = [channel.track(index, end) for index, channel in enumerate(channels)]
+    if pair is None:
+        return tracks
+    both = [
+        replace(track, series={**track.series, "pair": series})
+        for track, series in zip(tracks, pair.series(end), strict=False)
+    ]
+    return both + tracks[2:]
 
 
 class _Channel:
     """One channel while it goes by: the samples that measures may look at."""
 
     def __init__(self, rate: int, lsb: float, chunk: int) -> None:
-        self.rate = rate
+        self.rate, self.lsb = rate, lsb
         self.hops = Hops(rate)
         self.runs = [Runs(kind, rule, chunk) for kind, rule in rules(rate, lsb).items()]
         self.more = [make(rate, lsb) for make in MEASURES]
@@ -110,7 +128,8 @@ class _Channel:
         level, peak = self.hops.series(samples)
         series: dict[str, Series] = {}
         candidates: dict[str, Candidates] = {}
-        facts: dict[str, float | None] = {}
+        own = levels(level)
+        facts: dict[str, float | None] = {"speech_snr_db": own.speech_snr_db, "lsb": self.lsb}
         for one in self.more:
             found = one.found(samples)
             series |= found.series
@@ -122,7 +141,7 @@ class _Channel:
             level,
             peak,
             table(self.runs),
-            levels(level),
+            own,
             channel=channel,
             series=series,
             candidates=candidates,

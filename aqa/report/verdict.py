@@ -15,7 +15,7 @@ from aqa.report.words import count, length, listed, moment, plain
 from aqa.scores import breaks_speech
 
 LEAST_MEASURED = 0.95  # of the time rooms were open: less can't be called good
-_CONDITIONS = frozenset(("jitter", "clock_drift", "low_level", "hum", "dc_offset", "bandwidth_drop"))
+_CONDITIONS = frozenset(("jitter", "clock_drift", "low_level", "hum", "dc_offset", "bandwidth_drop", "channel_fault"))
 _SEVERITY = {"critical": 0, "major": 1, "minor": 2}
 _SIGN = {
     "bad": "\N{MULTIPLICATION X} BAD",

@@ -60,3 +60,21 @@ def test_clean_material(corpus):
 
 def test_nothing():
     assert not clippings(np.zeros(16_000)) and not clippings(np.zeros(0))
+
+
+@pytest.mark.parametrize("peak", [0.6, 0.2, 0.05])
+@pytest.mark.parametrize("rate", [16_000, 48_000])
+def test_turned_down_far(peak, rate):
+    """Speech-like sound (noise below 1 kHz) clipped at 0.2 % of its samples, then turned down."""
+    spectrum = np.fft.rfft(np.random.default_rng(2).normal(size=10 * rate))
+    spectrum[10_000:] = 0
+    x = np.fft.irfft(spectrum)
+    top = np.quantile(np.abs(x), 0.998)
+    clipped, whole = quantised(np.clip(x, -top, top) / top * peak), quantised(x / np.abs(x).max() * peak)
+    assert clippings(clipped, rate) and not clippings(whole, rate)
+    assert json.loads(clippings(clipped, rate)[0].evidence)["tail_db"] < 3
+
+
+def test_a_quiet_low_tone_is_not_clipped():
+    for hertz, amplitude in ((60, 0.02), (50, 0.1), (100, 0.012)):
+        assert not clippings(quantised(tone(4, 48_000, hertz, amplitude)), 48_000), (hertz, amplitude)

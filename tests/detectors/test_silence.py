@@ -2,8 +2,9 @@ import json
 
 import numpy as np
 import pytest
-from sound import noise, track
+from sound import noise, quantised, track
 
+from aqa.causes import explain
 from aqa.detector import registry
 from aqa.detectors.silence import Settings
 
@@ -38,6 +39,61 @@ def test_edge_of_length(seconds, count):
 
 def test_the_setting_counts():
     assert len(silences(noise(3), quiet(0.6), noise(3), min_duration_s=0.5)) == 1
+
+
+def room(seconds, level_db=-60, seed=8):
+    return noise(seconds, level_db=level_db, seed=seed)
+
+
+def talk():
+    """Half seconds of speech over the room's noise."""
+    return np.concatenate([noise(0.5), room(0.5), noise(0.5), room(0.7), noise(0.5)])
+
+
+@pytest.mark.parametrize(
+    ("hole", "seconds", "name"),
+    [
+        (lambda s: np.zeros(round(s * RATE)), 3, "digital"),
+        (lambda s: room(s, -72), 3, "below_noise_floor"),
+        (lambda s: room(s, -72), 6, "below_noise_floor"),
+        (room, 6, "long_pause"),
+        (lambda s: room(s, -63), 6, "long_pause"),
+    ],
+)
+def test_the_three_classes(hole, seconds, name):
+    (found,) = silences(talk(), hole(seconds), talk())
+    assert json.loads(found.evidence)["class"] == name
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(4.9, 0), (5.1, 1)])
+def test_a_pause_is_long_from_5_s_on(seconds, count):
+    assert len(silences(talk(), room(seconds), talk())) == count
+
+
+def faded(x, head=False):
+    ramp = np.ones(len(x))
+    ramp[-800:] = np.linspace(1, 0, 800) ** 2
+    return (x * (ramp[::-1] if head else ramp)).round(6).astype(np.float32)
+
+
+@pytest.mark.parametrize(("seconds", "severity"), [(29.5, "minor"), (31, "critical")])
+def test_a_long_hard_hole_in_speech(seconds, severity):
+    (found,) = silences(noise(3), np.zeros(round(seconds * RATE)), noise(3, seed=2))
+    assert found.severity == severity
+    assert json.loads(found.evidence)["edges"] == "hard"
+
+
+def test_hard_on_one_side_of_speech_is_major():
+    (found,) = silences(noise(3), np.zeros(40 * RATE), room(1, -50), noise(3, seed=2))
+    assert found.severity == "major"
+
+
+def test_a_fade_is_soft_and_no_fault():
+    (found,) = silences(quantised(faded(noise(3))), np.zeros(40 * RATE), quantised(faded(noise(3), head=True)))
+    assert found.severity == "minor"
+    assert json.loads(found.evidence)["edges"] == "soft"
+    (explained,) = explain([found], None)
+    assert (explained.cause, explained.cause_confidence) == ("intended", 0.6)
 
 
 @pytest.mark.parametrize(("milliseconds", "count"), [(40, 1), (100, 2)])

@@ -38,8 +38,9 @@ def naive_runs(x, rate, lsb):
             tops.append((start, n))
             start = n
         firsts = [float(x[s]) for s, _ in tops]
+        highest, lowest = max([0.0, *firsts]), min([0.0, *firsts])  # silence lies between a channel's extremes
         for (s, e), value in zip(tops, firsts, strict=True):
-            extreme = value >= max(firsts) - step or value <= min(firsts) + step
+            extreme = value >= highest - step or value <= lowest + step
             if e - s < least or not (abs(value) >= full or (extreme and abs(value) >= own)):
                 continue
             sides = []

@@ -100,7 +100,7 @@ def test_the_facts_name_cause_certainty_remedy_and_formula():
     assert told["Why"].startswith("Very likely (0.93) packets were lost on the network")
     assert "not measured" in told["How long, who"]  # listeners
     assert told["Do first"].endswith(".")
-    assert "impaired-seconds/1" in told["Budget"]
+    assert "impaired-seconds/2" in told["Budget"]
     assert "3 are allowed" in told["Budget"]
 
 
