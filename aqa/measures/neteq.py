@@ -199,8 +199,8 @@ def _recover(s: Ints, first: int, frame: Ints, lost: Ints, flags: NDArray[np.uin
 
 @compiled(
     "int64(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], uint8[::1], int64[::1],"
-    " float64[::1], int64, uint8[::1], int64[::1], int64[::1], int64[:,::1], int64[::1])",
-    arrays=True,
+    " float64[::1], int64, uint8[::1], int64[::1], int64[::1], int64[:,::1], int64[::1],"
+    " Tuple((int64[::1], float64[::1], float64[::1], int64[::1], float64[::1])))"
 )
 def _neteq_kernel(  # type: ignore[no-untyped-def]
     bounds,
@@ -218,14 +218,14 @@ def _neteq_kernel(  # type: ignore[no-untyped-def]
     delay,
     holes,
     totals,
+    work,
 ):
     """Play every stretch; the number of holes. `by_arrival` is cut at the same bounds as the slots.
 
     One long body on purpose: what each packet passes stands here, as a call that is handed arrays costs more
     (counting their references) than all that is done to a packet; what is rare is called.
     """
-    queue, histogram, tail = np.empty(len(arrival), np.int64), np.empty(BUCKETS), np.empty(BUCKETS)
-    s, state = np.zeros(_COUNTERS, np.int64), np.zeros(STATE)
+    queue, histogram, tail, s, state = work
     copied, resample, reorder, by_level = np.any(copies), preset[3], preset[4] > 0.0, preset[5] > 0.0
     for g in range(len(bounds) - 1):
         first, end, made = bounds[g], bounds[g + 1], s[_HOLES]
@@ -333,8 +333,12 @@ def adaptive(slots: Slots, preset: Preset, start_ns: int) -> Run:
     numbers = np.array(
         [preset.quantile, preset.forget, preset.start_weight, preset.resample_ns, preset.reorder, preset.by_level]
     )
+    work = (
+        np.empty(len(slots), np.int64), np.empty(BUCKETS), np.empty(BUCKETS), np.zeros(_COUNTERS, np.int64),
+        np.zeros(STATE),
+    )  # fmt: skip
     n = _neteq_kernel(
         slots.bounds, slots.by_arrival, slots.arrival_ns, slots.media_ns, slots.frame_ns, slots.lost, slots.copies,
-        slots.sequence, numbers, start_ns, flags, heard, delay, holes, totals,
+        slots.sequence, numbers, start_ns, flags, heard, delay, holes, totals, work,
     )  # fmt: skip
     return Run(flags, heard, delay, holes[:n], totals)
