@@ -1,8 +1,8 @@
 """Machine code of kernels: made by numba once, kept in files, and run from then on without numba (0.3 s to import).
 
-A kernel's object code has one entry, which takes the address of its arguments as words of 8 bytes, of its results
-and of the place for an exception. A tuple's parts follow each other; an array is what numba makes of one: two null
-pointers (nobody counts references), values, bytes of one, address, shape and strides.
+A kernel's object code has one entry, which takes the addresses of its arguments (words of 8 bytes), of its results
+and of the place for an exception. A tuple's parts follow each other. An array's word is its address as an object: the
+entry reads from it what numba wants to know of an array (numpy's C API, PyArrayObject; nobody counts references).
 """
 
 import ctypes
@@ -21,7 +21,8 @@ import numpy as np
 
 ENTRY = "aqa_entry"
 _RAISED = 1  # numba/core/callconv.py: from RETCODE_USEREXC on; below, 0 and RETCODE_NONE are good ends
-_MAGIC = b"aqa kernel 1\n"
+_FIELDS = (0, 2, 3)  # data, dimensions and strides in PyArrayObject, in words behind the head of every object
+_MAGIC = b"aqa kernel 2\n"
 
 Shape = str | list[Any]
 """An argument: "q" integer, "d" float, "?" truth, "<dtype> <dimensions>" array, or a list of such (a tuple)."""
@@ -35,7 +36,7 @@ class Loaded:
         run = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p)
         self._run = run(self._engine.get_function_address(ENTRY))
         self._parts = [_part(shape) for shape in arguments]
-        self._pack = struct.Struct("".join(_formats(arguments))).pack
+        self._pack = struct.Struct("".join("d" if each == "d" else "q" for each in _leaves(arguments))).pack
         self._results = None if results is None else struct.Struct(results)
         self._size = 8 if self._results is None else self._results.size  # no result is a null pointer
         self._single = results is not None and len(results) == 1
@@ -73,23 +74,14 @@ def _array_part(dtype: np.dtype[Any], dimensions: int) -> Callable[[list[Any], A
     def put_array(words: list[Any], value: Any) -> None:
         if value.dtype != dtype or value.ndim != dimensions or not value.flags.c_contiguous:
             raise TypeError(f"a kernel wants {dimensions} contiguous dimensions of {dtype}, not {value.dtype}")
-        address = value.__array_interface__["data"][0]
-        words += (0, 0, value.size, value.itemsize, address, *value.shape, *value.strides)
+        words.append(id(value))
 
     return put_array
 
 
-def _formats(shapes: Sequence[Shape]) -> list[str]:
-    """How `struct` packs the words of arguments; a truth is packed as an integer."""
-    out: list[str] = []
-    for shape in shapes:
-        if isinstance(shape, list):
-            out += _formats(shape)
-        elif " " in shape:
-            out.append("q" * (5 + 2 * int(shape.split()[1])))
-        else:
-            out.append("d" if shape == "d" else "q")
-    return out
+def _leaves(shapes: Sequence[Shape]) -> list[str]:
+    """The shapes of all words in order: tuples taken apart."""
+    return [leaf for shape in shapes for leaf in (_leaves(shape) if isinstance(shape, list) else [shape])]
 
 
 def _exception(raised: ctypes.c_void_p) -> BaseException:
@@ -168,30 +160,56 @@ def make_code(function: FunctionType, signature: str, *, check_bounds: bool) -> 
         made = compiler.compile_extra(typing, context, function, arguments, result, flags, {})
         library = context.codegen().create_library(ENTRY)
         library.enable_object_caching()
-        library.add_ir_module(_entry(library, context, made.fndesc))
+        shapes = [_shape(each) for each in arguments]
+        library.add_ir_module(_entry(library, context, made.fndesc, _leaves(shapes)))
         library.add_linking_library(made.library)
         library.finalize()
     for each in library._final_module.functions:
         if each.is_declaration and not each.name.startswith("llvm.") and not hasattr(ctypes.CDLL(None), each.name):
             raise TypeError(f"{function.__name__}: a kernel can't use {each.name}, which is numba's own")
-    return library._get_compiled_object(), [_shape(each) for each in arguments], _result(made.signature.return_type)
+    return library._get_compiled_object(), shapes, _result(made.signature.return_type)
 
 
-def _entry(library: Any, context: Any, described: Any) -> Any:
+def _entry(library: Any, context: Any, described: Any, leaves: Sequence[str]) -> Any:
     """The entry of a kernel: reads words, calls it; code 0 or what numba's calling convention has."""
     from llvmlite import ir  # noqa: PLC0415
 
-    module, word = library.create_ir_module(ENTRY), ir.IntType(64)
+    module = library.create_ir_module(ENTRY)
     inner = context.declare_function(module, described)
-    place, raised = (each.type for each in inner.args[:2])
+    place, raised, *kinds = (each.type for each in inner.args)
+    word = ir.IntType(64)
     entry = ir.Function(module, ir.FunctionType(ir.IntType(32), (word.as_pointer(), place, raised)), ENTRY)
     builder = ir.IRBuilder(entry.append_basic_block())
-    values = list(entry.args[1:])
-    for at, each in enumerate(inner.args[2:]):
-        value = builder.load(builder.gep(entry.args[0], [ir.Constant(word, at)]))
-        values.append(_cast(builder, value, each.type))
-    builder.ret(builder.call(inner, values))
+    values: list[Any] = []
+    for at, leaf in enumerate(leaves):
+        value = _word(builder, entry.args[0], at)
+        values += _array(builder, value, leaf) if " " in leaf else [value]
+    values = [_cast(builder, value, kind) for value, kind in zip(values, kinds, strict=True)]
+    builder.ret(builder.call(inner, [*entry.args[1:], *values]))
     return module
+
+
+def _word(builder: Any, words: Any, at: int) -> Any:
+    from llvmlite import ir  # noqa: PLC0415
+
+    return builder.load(builder.gep(words, [ir.Constant(ir.IntType(64), at)]))
+
+
+def _array(builder: Any, address: Any, leaf: str) -> list[Any]:
+    """What numba's arrays are: two owners, values, bytes of one, address, shape and strides."""
+    from llvmlite import ir  # noqa: PLC0415
+
+    name, dimensions = leaf.split()
+    word, head = ir.IntType(64), object.__basicsize__ // 8
+    fields = builder.inttoptr(address, word.as_pointer())
+    data, shape, strides = (_word(builder, fields, head + at) for at in _FIELDS)
+    lists = (builder.inttoptr(each, word.as_pointer()) for each in (shape, strides))
+    sizes, steps = ([_word(builder, each, at) for at in range(int(dimensions))] for each in lists)
+    values = sizes[0]
+    for size in sizes[1:]:
+        values = builder.mul(values, size)
+    none = ir.Constant(word, 0)
+    return [none, none, values, ir.Constant(word, np.dtype(name).itemsize), data, *sizes, *steps]
 
 
 def _cast(builder: Any, word: Any, kind: Any) -> Any:
@@ -226,6 +244,6 @@ def _result(kind: Any) -> str | None:
         return None
     parts = list(kind) if isinstance(kind, types.BaseTuple) else [kind]
     shapes = [_shape(each) for each in parts]
-    if any(each not in ("q", "d") for each in shapes):
+    if any(each not in ("q", "d", "?") for each in shapes):
         raise TypeError(f"a kernel can't return {kind}")
     return "".join(map(str, shapes))

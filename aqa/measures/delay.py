@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aqa.compiled import compiled
+from aqa.measures.window import least_after
 from aqa.model import Doubles, Stream
 
 WINDOW_S = 2.0  # NetEq's history for relative arrival delay (decision_logic.cc, kPacketHistorySizeMs)
@@ -60,11 +61,39 @@ def jitter_ms(stream: Stream, *, talkspurts: bool = True) -> Doubles:
     return out
 
 
-@compiled("void(float64[::1], float64[::1], int32[::1], float64, float64[::1], int64[::1])")
+@compiled("boolean(float64[::1], float64[::1], int32[::1], float64, float64[::1], float64[:, ::1])")
 def _delay_kernel(  # type: ignore[no-untyped-def]
+    arrival_s, media, stretch, window_s, out, work
+):
+    """By a moving minimum (`window`) over the packets that have media time; false where arrival falls, undone."""
+    when, value, least = work[0], work[1], work[2]
+    begin, turn, n, last, back = 0, 0, 0, -1, np.inf
+    for i in range(len(out)):
+        out[i] = np.nan
+        if np.isnan(media[i]):
+            continue
+        if last >= 0 and stretch[i] != stretch[last]:
+            begin, turn, back = n, n, np.inf
+        when[n], value[n] = arrival_s[i], arrival_s[i] - media[i]
+        if n > begin and when[n] < when[n - 1]:
+            return False
+        back = min(back, value[n])
+        while when[begin] < when[n] - window_s:
+            begin += 1
+        if begin > turn:
+            least_after(value, begin, n + 1, least)
+            turn, back = n + 1, np.inf
+        out[i] = (value[n] - (min(back, least[begin]) if begin < turn else back)) * 1e3
+        n += 1
+        last = i
+    return True
+
+
+@compiled("void(float64[::1], float64[::1], int32[::1], float64, float64[::1], int64[::1])")
+def _delay_by_queue(  # type: ignore[no-untyped-def]
     arrival_s, media, stretch, window_s, out, queue
 ):
-    """Moving minimum by a queue of rising values: each packet enters and leaves once."""
+    """As `_delay_kernel` for any order of arrival, by a queue of rising values."""
     first, end, last = 0, 0, -1
     for i in range(len(out)):
         out[i] = np.nan
@@ -92,7 +121,8 @@ def relative_delay_ms(stream: Stream) -> Doubles:
     media[stream.auxiliary | (not stream.timed)] = np.nan
     arrival_s = (stream.arrival_ns - stream.log_start_ns) * 1e-9
     out = np.empty(len(media))
-    _delay_kernel(arrival_s, media, stream.stretch, WINDOW_S, out, np.zeros(len(media) + 1, np.int64))
+    if not _delay_kernel(arrival_s, media, stream.stretch, WINDOW_S, out, np.empty((3, len(media)))):
+        _delay_by_queue(arrival_s, media, stream.stretch, WINDOW_S, out, np.empty(len(media) + 1, np.int64))
     return out
 
 

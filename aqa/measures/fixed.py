@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from aqa.compiled import compiled, inlined
 from aqa.measures.slots import Slots
+from aqa.measures.window import least_after
 from aqa.model import Ints
 
 PAST_NS = 2_000_000_000
@@ -39,9 +40,47 @@ class Run:
     totals: Ints  # shape (TOTALS,)
 
 
-@compiled("void(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])")
-def _floor_kernel(arrival: Ints, media: Ints, bounds: Ints, value: Ints, at: Ints, clock: Ints, floor: Ints) -> None:
-    """The delay's floor of each slot, by two queues of rising values: each slot enters and leaves once."""
+@compiled("boolean(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])")
+def _floor_kernel(
+    arrival: Ints, media: Ints, bounds: Ints, value: Ints, least: Ints, clock: Ints, floor: Ints
+) -> bool:
+    """The delay's floor of each slot by moving minima (`window`); false where media time falls, undone."""
+    for g in range(len(bounds) - 1):
+        a, b = bounds[g], bounds[g + 1]
+        begin, turn, back, newest = a, a, NEVER, arrival[a]
+        for k in range(a, b):
+            if k > a and media[k] < media[k - 1]:
+                return False
+            value[k] = arrival[k] - media[k]
+            back = min(back, value[k])
+            while media[begin] < media[k] - PAST_NS:
+                begin += 1
+            if begin > turn:
+                least_after(value, begin, k + 1, least)
+                turn, back = k + 1, NEVER
+            floor[k] = min(back, least[begin]) if begin < turn else back
+            newest = max(newest, arrival[k])
+            clock[k] = newest
+        # ahead: over the arrivals to come within a second by a clock that is that of the newest by then
+        until, turn, back = a, a, NEVER  # the window is [k, until); of [k, turn) the least to its end is known
+        for k in range(a, b):
+            if newest < clock[k] + AHEAD_NS:
+                break
+            while until < b and clock[until] <= clock[k] + AHEAD_NS:
+                back = min(back, value[until])
+                until += 1
+            if k >= turn:
+                least_after(value, k, until, least)
+                turn, back = until, NEVER
+            floor[k] = max(floor[k], min(least[k], back))
+    return True
+
+
+@compiled("boolean(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])")
+def _floor_by_queue(
+    arrival: Ints, media: Ints, bounds: Ints, value: Ints, at: Ints, clock: Ints, floor: Ints
+) -> bool:
+    """As `_floor_kernel` for any order of media, by two queues of rising values."""
     for g in range(len(bounds) - 1):
         a, b = bounds[g], bounds[g + 1]
         first, end, newest = a, a, arrival[a]
@@ -68,6 +107,7 @@ def _floor_kernel(arrival: Ints, media: Ints, bounds: Ints, value: Ints, at: Int
                 first += 1
             if newest >= clock[k] + AHEAD_NS:
                 floor[k] = max(floor[k], value[first])
+    return True
 
 
 @inlined
@@ -136,8 +176,10 @@ def _pieces_kernel(  # type: ignore[no-untyped-def]
 
 def pieces(slots: Slots) -> Ints:
     """Pieces of media, shape (n, 7): what `_pieces_kernel` says of each; times in ns since log_start_ns."""
-    floor, value, at, clock = (np.empty(len(slots), np.int64) for _ in range(4))
-    _floor_kernel(slots.arrival_ns, slots.media_ns, slots.bounds, value, at, clock, floor)
+    floor, value, work, clock = (np.empty(len(slots), np.int64) for _ in range(4))
+    for kernel in (_floor_kernel, _floor_by_queue):
+        if kernel(slots.arrival_ns, slots.media_ns, slots.bounds, value, work, clock, floor):
+            break
     copied = bool(slots.copies.any())
     room = 2 * len(slots) + int(np.count_nonzero(slots.lost)) * (MAX_COPIES if copied else 1)
     out = np.empty((room, 7), np.int64)
