@@ -41,7 +41,7 @@ class Records:
     lies: int = 0  # records before these ones whose lengths can't be true, passed over
 
     def held(self) -> "Records":
-        """The same, good while the next ones are asked for: formats use their arrays again, but not the buffer yet."""
+        """The same, good while the next ones are asked for: formats use arrays again, but the buffer not yet."""
         names = ("offset", "captured", "wire", "link", "time_ns")
         return replace(self, **{name: getattr(self, name).copy() for name in names})
 

@@ -139,8 +139,10 @@ def _of_packets(stream: Stream, slots: Slots, of_slots: Flags) -> Flags:
 
 
 def _heard_s(stream: Stream, slots: Slots, heard: Ints) -> Doubles:
-    out = np.full(len(stream.sequence), np.nan)
     known = heard != NEVER
+    if slots.plain:
+        return np.where(known, heard * 1e-9, np.nan)
+    out = np.full(len(stream.sequence), np.nan)
     out[slots.packet[known]] = heard[known] * 1e-9
     return out
 

@@ -25,19 +25,21 @@ def media_s(stream: Stream) -> Doubles:
     return np.asarray((stream.timestamp - stream.timestamp[starts][stream.stretch]) / hz[stream.stretch], np.float64)
 
 
-@compiled("void(int64[::1], float64[::1], int32[::1], boolean[::1], boolean[::1], float64[::1])")
+@compiled(
+    "void(int64[::1], float64[::1], int32[::1], boolean[::1], boolean[::1], boolean[::1], boolean, float64[::1])"
+)
 def _jitter_kernel(  # type: ignore[no-untyped-def]
-    arrival_ns, media, stretch, judged, passed_over, out
+    arrival_ns, media, stretch, duplicate, auxiliary, marker, markers_count, out
 ):
     jitter, last = 0.0, -1
     for i in range(len(out)):
         out[i] = np.nan
-        if not judged[i]:
+        if duplicate[i] or auxiliary[i] or not np.isfinite(media[i]):
             continue
         if last < 0 or stretch[i] != stretch[last]:
             jitter = 0.0  # nothing to compare with yet
         else:
-            if not passed_over[i]:
+            if not (markers_count and marker[i]):
                 arrived = (arrival_ns[i] - arrival_ns[last]) * 1e-6
                 jitter += (abs(arrived - (media[i] - media[last]) * 1e3) - jitter) / 16.0
             out[i] = jitter
@@ -52,12 +54,15 @@ def jitter_ms(stream: Stream, *, talkspurts: bool = True) -> Doubles:
     where the clock or times of arrival are unknown. With `talkspurts=False` the step into a talkspurt (marker bit,
     RFC 3551 4.1) adds nothing: senders are free with time over a pause.
     """
-    media = media_s(stream)
+    if not stream.timed:
+        return np.full(len(stream.sequence), np.nan)
     # a video stream marks most frames' ends: there the bit says nothing of pauses
-    passed_over = stream.marker & (not talkspurts and bool(np.mean(stream.marker) < MAX_MARKER_SHARE))
-    judged = ~stream.duplicate & ~stream.auxiliary & np.isfinite(media) & stream.timed
-    out = np.empty(len(media))
-    _jitter_kernel(stream.arrival_ns, media, stream.stretch, judged, passed_over, out)
+    markers_count = not talkspurts and bool(np.mean(stream.marker) < MAX_MARKER_SHARE)
+    out = np.empty(len(stream.sequence))
+    _jitter_kernel(
+        stream.arrival_ns, media_s(stream), stream.stretch, stream.duplicate, stream.auxiliary, stream.marker,
+        markers_count, out,
+    )  # fmt: skip
     return out
 
 
@@ -126,17 +131,43 @@ def relative_delay_ms(stream: Stream) -> Doubles:
     return out
 
 
+@compiled("int64(int64[::1], int64[::1], float64[::1], int32[::1], boolean[::1], boolean[::1], int64, float64[::1])")
+def _ipdv_kernel(  # type: ignore[no-untyped-def]
+    arrival_ns, sequence, media, stretch, duplicate, auxiliary, zero_ns, out
+):
+    """As `ipdv_ms` where sequence numbers rise: how many pairs there are; -1 where they do not."""
+    n, last, before = 0, -1, 0.0
+    for i in range(len(out)):
+        if duplicate[i] or auxiliary[i] or not np.isfinite(media[i]):
+            continue
+        delay = (arrival_ns[i] - zero_ns) * 1e-9 - media[i]
+        if last >= 0:
+            if sequence[i] < sequence[last]:
+                return -1
+            if sequence[i] - sequence[last] == 1 and stretch[i] == stretch[last]:
+                out[n] = abs(delay - before) * 1e3
+                n += 1
+        last, before = i, delay
+    return n
+
+
 def ipdv_ms(stream: Stream) -> Doubles:
     """Magnitude of the difference in delay of packets with neighbouring sequence numbers (RFC 5481 4.1), in ms.
 
     Shape (pairs,); pairs over a loss, a reset, duplicates, telephone events and unknown clocks have none.
     """
-    delay_s = (stream.arrival_ns - stream.log_start_ns) * 1e-9 - media_s(stream)
+    media, out = media_s(stream), np.empty(len(stream.sequence))
+    pairs = _ipdv_kernel(
+        stream.arrival_ns, stream.sequence, media, stream.stretch, stream.duplicate, stream.auxiliary,
+        stream.log_start_ns, out,
+    )  # fmt: skip
+    if pairs >= 0:
+        return out[:pairs]
+    delay_s = (stream.arrival_ns - stream.log_start_ns) * 1e-9 - media
     kept = np.flatnonzero(~stream.duplicate & ~stream.auxiliary & np.isfinite(delay_s))
+    order = np.argsort(stream.sequence[kept], kind="stable")
+    kept = kept[order]
     number = stream.sequence[kept]
-    if (number[1:] < number[:-1]).any():
-        order = np.argsort(number, kind="stable")
-        kept, number = kept[order], number[order]
     stretch, delay_s = stream.stretch[kept], delay_s[kept]
     next_to = (number[1:] - number[:-1] == 1) & (stretch[1:] == stretch[:-1])
     return np.asarray(np.abs(delay_s[1:] - delay_s[:-1])[next_to] * 1e3, np.float64)
@@ -194,18 +225,39 @@ def skew_ppm(stream: Stream) -> float | None:
     return whole * 1e6 if whole is not None else None
 
 
+@compiled("int64(int64[::1], float64[::1], int32[::1], boolean[::1], float64[::1], float64[::1])")
+def _points_kernel(arrival_ns, media, stretch, auxiliary, x, y):  # type: ignore[no-untyped-def]
+    """As `_delay_points` for a single stretch whose media time never falls: how many; -1 where it is not so."""
+    n, first = 0, 0
+    for i in range(len(media)):
+        if auxiliary[i] or not np.isfinite(media[i]):
+            continue
+        if n == 0:
+            first = i
+        if stretch[i] != stretch[first]:
+            return -1
+        x[n] = media[i] - media[first]
+        if n > 0 and x[n] < x[n - 1]:
+            return -1
+        y[n] = (arrival_ns[i] - arrival_ns[first]) * 1e-9 - x[n]
+        n += 1
+    return n
+
+
 def _delay_points(stream: Stream) -> tuple[Doubles, Doubles] | None:
     """Media time and delay of the longest stretch with a clock, ordered by media time, both from 0; seconds."""
     media = media_s(stream)
+    x, y = np.empty(len(media)), np.empty(len(media))
+    n = _points_kernel(stream.arrival_ns, media, stream.stretch, stream.auxiliary, x, y) if stream.timed else 0
+    if n >= 0:
+        return (x[:n], y[:n]) if n > 0 and x[n - 1] >= MIN_SKEW_SPAN_S else None
     good = np.isfinite(media) & ~stream.auxiliary & stream.timed
     if not good.any():
         return None
     longest = np.bincount(stream.stretch[good]).argmax()
     good &= stream.stretch == longest
-    x, arrival = media[good], stream.arrival_ns[good]
-    if (x[1:] < x[:-1]).any():
-        order = np.argsort(x, kind="stable")
-        x, arrival = x[order], arrival[order]
+    order = np.argsort(media[good], kind="stable")
+    x, arrival = media[good][order], stream.arrival_ns[good][order]
     y = (arrival - arrival[0]) * 1e-9
     if x[-1] - x[0] < MIN_SKEW_SPAN_S:
         return None
