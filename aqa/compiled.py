@@ -56,17 +56,14 @@ class Kernel:
     @cached_property
     def _run(self) -> Loaded:
         name = f"{self._function.__module__}.{self._function.__name__}-{self._hash()}.kernel"
-        folders = _folders(Path(self._function.__code__.co_filename).parent)
-        for folder in folders:
-            if found := read_code(folder / name):
-                return found
+        path = Path(os.environ["NUMBA_CACHE_DIR"]) / name  # numba's own; `aqa` sees to it that there is one
+        if found := read_code(path):
+            return found
         code, arguments, results = make_code(
             _for_numba(self._function), self._signature, check_bounds=_checks_bounds()
         )
-        for folder in folders:
-            with contextlib.suppress(OSError):
-                write_bytes(folder / name, write_code(code, arguments, results))
-                break
+        with contextlib.suppress(OSError):
+            write_bytes(path, write_code(code, arguments, results))
         return Loaded(code, arguments, results)
 
     def _hash(self) -> str:
@@ -100,14 +97,6 @@ def _environment() -> str:
 
     versions = (sys.version, *(version(name) for name in ("numba", "llvmlite", "numpy")))
     return "\n".join((*versions, processor(), str(_checks_bounds())))
-
-
-def _folders(beside: Path) -> list[Path]:
-    """Where machine code is looked for and kept: as numba has it, beside the source, or with the user's caches."""
-    if given := os.environ.get("NUMBA_CACHE_DIR"):
-        return [Path(given)]
-    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return [beside / "__pycache__", Path(caches) / "aqa"]
 
 
 def _meaning(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
