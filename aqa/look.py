@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aqa.console import put, put_json, say
+from aqa.console import put, put_json, put_json_rows, say
 from aqa.logs import OneLog, read_one, worst_first
 from aqa.model import InputError
 
@@ -39,7 +39,7 @@ def streams(files: Sequence[Path], look: Look) -> bool:
     found = [log.rows(look.settings, look.cores) for log in logs]
     rows = worst_first([row for mine, _ in found for row in mine])
     if look.as_json:
-        put_json([asdict(row) for row in rows])
+        put_json_rows([vars(row) for row in rows])
     elif look.as_csv:
         from aqa.report.data import rows_csv  # noqa: PLC0415 - here and below: only what is printed is imported
 
