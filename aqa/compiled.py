@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from aqa.files import write_bytes
-from aqa.objectcode import Loaded, make_code, processor, read_code, write_code
+from aqa.objectcode import Loaded, processor, read_code, write_code
 
 int32: Any = np.int32
 int64: Any = np.int64
@@ -59,6 +59,8 @@ class Kernel:
         path = Path(os.environ["NUMBA_CACHE_DIR"]) / name  # numba's own; `aqa` sees to it that there is one
         if found := read_code(path):
             return found
+        from aqa.codegen import make_code  # noqa: PLC0415 - it needs numba
+
         code, arguments, results = make_code(
             _for_numba(self._function), self._signature, check_bounds=_checks_bounds()
         )

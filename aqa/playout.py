@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 
 from aqa.measures.bins import spread
-from aqa.measures.fixed import LATE, LOST, NEVER, Run, fixed, pieces, sweep_of
+from aqa.measures.fixed import LATE, LOST, Run, fixed, pieces, sweep_of
+from aqa.measures.floor import NEVER
 from aqa.measures.neteq import THROWN_AWAY, WAITED_FOR, adaptive
 from aqa.measures.neteq_delay import PRESETS
 from aqa.measures.slots import Slots, slots_of

@@ -19,7 +19,6 @@ from aqa.measures.fixed import (
     LATE,
     LOST,
     MAX_COPIES,
-    NEVER,
     NOTHING,
     PLAYED,
     RECOVERED,
@@ -30,6 +29,7 @@ from aqa.measures.fixed import (
     Run,
     copy_arrival,
 )
+from aqa.measures.floor import NEVER
 from aqa.measures.neteq_delay import (
     BUCKETS,
     MOST,

@@ -13,7 +13,7 @@ from streams import stream
 
 from aqa.frames import Records, Table
 from aqa.grouping import Rows
-from aqa.measures import bins, delay, fixed, loss, slots
+from aqa.measures import bins, delay, floor, loss, skew, slots
 from aqa.model import Stream
 from aqa.packets import _add_each
 
@@ -58,14 +58,14 @@ def test_the_floors_of_both_kernels_are_alike(steps: list[tuple[int, int]]) -> N
     bounds = np.array([0, len(media) // 2, len(media)])[len(media) < 2 :].copy()
     bounds[0] = 0
     found = []
-    for kernel in (fixed._floor_kernel, fixed._floor_by_queue):
+    for kernel in (floor._floor_kernel, floor._floor_by_queue):
         work = [np.empty(len(media), np.int64) for _ in range(4)]
         assert kernel(arrival, media, bounds, *work)
         found.append(work[3].tolist())
     assert found[0] == found[1]
     falls = np.append(media, media[-1] - 1)
     work = [np.empty(len(falls), np.int64) for _ in range(4)]
-    assert not fixed._floor_kernel(np.append(arrival, 0), falls, np.array([0, len(falls)]), *work)
+    assert not floor._floor_kernel(np.append(arrival, 0), falls, np.array([0, len(falls)]), *work)
 
 
 @given(STEPS)
@@ -101,8 +101,8 @@ def test_delay_variation_of_packets_out_of_order() -> None:
 @given(st.lists(st.integers(-5, 40), min_size=1, max_size=100))
 def test_points_for_the_skew(late_ms: list[int]) -> None:
     one = made([(30, late) for late in late_ms])
-    points, media = delay._delay_points(one), delay.media_s(one)
-    if media[-1] - media[0] < delay.MIN_SKEW_SPAN_S:
+    points, media = skew._delay_points(one), delay.media_s(one)
+    if media[-1] - media[0] < skew.MIN_SKEW_SPAN_S:
         assert points is None
         return
     assert points is not None
