@@ -73,7 +73,7 @@ def _opened(path: Path) -> Iterator[tuple[Any, int]]:
 class Piece:
     """Consecutive bytes of the file. The reader sets `used`; what it leaves is handed over again with more.
 
-    `data` holds until the next piece is asked for.
+    `data` holds until the next piece but one is asked for.
     """
 
     data: NDArray[np.uint8]
@@ -88,7 +88,7 @@ def pieces(path: Path, *, chunk_bytes: int = CHUNK_BYTES, longest: int = 16 << 2
     A reader that leaves more than `longest` bytes unused has met a record that can't be true. The next piece is read
     (and uncompressed) by a thread while one is used.
     """
-    now, after = (np.empty(_MARGIN + chunk_bytes, np.uint8) for _ in range(2))
+    now, after, later = (np.empty(_MARGIN + chunk_bytes, np.uint8) for _ in range(3))
     rest = np.zeros(0, np.uint8)
     position = 0
     with _opened(path) as (stream, limit), ThreadPoolExecutor(1) as reader:
@@ -111,7 +111,7 @@ def pieces(path: Path, *, chunk_bytes: int = CHUNK_BYTES, longest: int = 16 << 2
                 raise DamagedError(
                     f"at byte {position}: expands to more than {_MAX_RATIO} times its size; uncompress it first"
                 )
-            now, after = after, now
+            now, after, later = after, later, now
 
 
 def _joined(rest: NDArray[np.uint8], buffer: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

@@ -140,7 +140,7 @@ def packets(
 
     with _errors_as(WRONG_USE):
         how = look.Look(
-            settings=_settings(settings),
+            settings=_settings(settings) if settings or Path("aqa.toml").is_file() else None,
             codecs=codecs_of(codec or []),
             as_json=as_json,
             as_csv=csv,

@@ -1,15 +1,153 @@
-"""How kernels are compiled, in one place."""
+"""How kernels are compiled, in one place.
 
+A kernel's machine code is kept in a file whose name is a hash of all that it is made of: its own code, that of
+every function it inlines, the constants they name, its types, the versions of the compiler, and the processor. So it
+is never out of date, and a command that finds it there imports no compiler.
+"""
+
+import contextlib
+import hashlib
+import os
 import sys
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Iterator
+from functools import cache, cached_property
+from pathlib import Path
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
+
+import numpy as np
+
+from aqa.files import write_bytes
+from aqa.objectcode import Loaded, processor, read_code, write_code
+
+int32: Any = np.int32
+int64: Any = np.int64
+uint64: Any = np.uint64
+"""Casts in kernels; what is compiled has no types for mypy."""
 
 _BLAS = "scipy.linalg.cython_blas"
 
 
-def _njit() -> Any:
-    """numba's compiler, without SciPy's linear algebra, which it would import (0.2 s) in case a kernel wants BLAS.
+class Inlined:
+    """A function that kernels call; where Python calls it, it runs as Python."""
+
+    def __init__(self, function: Any) -> None:
+        self.__doc__, self.function = function.__doc__, function
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run it as it stands."""
+        return self.function(*arguments)
+
+    @cached_property
+    def dispatcher(self) -> Any:
+        """What numba compiles as part of a kernel."""
+        return _numba().njit(nogil=True, _nrt=False)(_for_numba(self.function))
+
+
+class Kernel:
+    """A function that Python calls: compiled for its types on its first call, and kept on disk from then on.
+
+    Not at import: a command loads the kernels that it needs, and no others.
+    """
+
+    def __init__(self, function: Any, signature: str) -> None:
+        self.__doc__, self._function, self._signature = function.__doc__, function, signature
+
+    @cached_property
+    def _run(self) -> Loaded:
+        name = f"{self._function.__module__}.{self._function.__name__}-{self._hash()}.kernel"
+        path = Path(os.environ["NUMBA_CACHE_DIR"]) / name  # numba's own; `aqa` sees to it that there is one
+        if found := read_code(path):
+            return found
+        from aqa.codegen import make_code  # noqa: PLC0415 - it needs numba
+
+        code, arguments, results = make_code(
+            _for_numba(self._function), self._signature, check_bounds=_checks_bounds()
+        )
+        with contextlib.suppress(OSError):
+            write_bytes(path, write_code(code, arguments, results))
+        return Loaded(code, arguments, results)
+
+    def _hash(self) -> str:
+        parts = [self._signature, _environment(), *_meaning(self._function, set())]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Run it; other threads run beside it. TypeError for arguments of other types than it is compiled for."""
+        return self._run(*arguments)
+
+
+def compiled(signature: str) -> Callable[[Callable[..., Any]], Kernel]:
+    """A kernel for these types (numba's words). It makes no arrays: its caller hands it those it works in."""
+    return lambda function: Kernel(function, signature)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """A function that kernels call: compiled as part of them. It makes no arrays."""
+    return Inlined(function)
+
+
+def _checks_bounds() -> bool:
+    """Whether each index is checked, as numba's own switch says."""
+    return os.environ.get("NUMBA_BOUNDSCHECK", "0") not in ("", "0")
+
+
+@cache
+def _environment() -> str:
+    """What machine code depends on beside the kernel itself."""
+    from importlib.metadata import version  # noqa: PLC0415 - slow, and only the first kernel asks
+
+    versions = (sys.version, *(version(name) for name in ("numba", "llvmlite", "numpy")))
+    return "\n".join((*versions, processor(), str(_checks_bounds())))
+
+
+def _meaning(function: FunctionType, seen: set[FunctionType]) -> Iterator[str]:
+    """All that a function's machine code is made of, as text: its code, and what the names in it stand for."""
+    if function in seen:
+        return
+    seen.add(function)
+    yield from _code(function.__code__)
+    for name in _names(function.__code__):
+        value = function.__globals__.get(name)
+        if isinstance(value, Inlined):
+            yield name
+            yield from _meaning(value.function, seen)
+        elif isinstance(value, (ModuleType, BuiltinFunctionType, type)):
+            yield f"{name} = {value.__name__}"
+        else:
+            yield f"{name} = {value!r}"
+
+
+def _code(code: CodeType) -> Iterator[str]:
+    yield code.co_code.hex()
+    yield repr((code.co_names, code.co_varnames, code.co_cellvars, code.co_freevars))
+    for value in code.co_consts:
+        if isinstance(value, CodeType):
+            yield from _code(value)
+        else:
+            yield repr(sorted(value)) if isinstance(value, frozenset) else repr(value)
+
+
+def _names(code: CodeType) -> list[str]:
+    inside = (name for each in code.co_consts if isinstance(each, CodeType) for name in _names(each))
+    return sorted({*code.co_names, *inside})
+
+
+def _for_numba(function: FunctionType) -> FunctionType:
+    """The function with what it inlines as numba knows it."""
+    known = {
+        name: value.dispatcher if isinstance(value, Inlined) else value
+        for name, value in function.__globals__.items()
+        if not isinstance(value, Inlined) or name in function.__code__.co_names
+    }
+    out = FunctionType(function.__code__, known, function.__name__, function.__defaults__, function.__closure__)
+    out.__module__, out.__qualname__ = function.__module__, function.__qualname__
+    return out
+
+
+@cache
+def _numba() -> Any:
+    """numba, without SciPy's linear algebra, which it would import (0.2 s) in case a kernel wants BLAS.
 
     None of ours does, and np.convolve, the only thing affected, then does without.
     """
@@ -17,41 +155,8 @@ def _njit() -> Any:
     if hidden:
         sys.modules[_BLAS] = None  # type: ignore[assignment]
     try:
-        import numba.np.arraymath  # noqa: PLC0415 - half a second; what asks for BLAS, once
+        import numba.np.arraymath  # noqa: PLC0415 - what asks for BLAS, once
     finally:
         if hidden:
             del sys.modules[_BLAS]
-    return numba.njit
-
-
-class Kernel:
-    """A function that Python calls: compiled for its types on its first call, and kept on disk from then on.
-
-    Not at import, as numba would do it by itself: a command loads the kernels that it needs, and no others.
-    """
-
-    def __init__(self, function: Callable[..., Any], signature: str, arrays: bool) -> None:
-        self.__doc__, self._function = function.__doc__, function
-        self._signature, self._arrays = signature, arrays
-
-    @cached_property
-    def _run(self) -> Any:
-        return _njit()(self._signature, cache=True, nogil=True, _nrt=self._arrays)(self._function)
-
-    def __call__(self, *arguments: Any) -> Any:
-        """Run it."""
-        return self._run(*arguments)
-
-
-def compiled(signature: str, *, arrays: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
-    """A kernel for these types. It lets other threads run beside it.
-
-    Unless it makes `arrays` of its own, numba need not count who holds those that are handed from function to
-    function, which for a packet header costs several times what reading it does.
-    """
-    return lambda function: Kernel(function, signature, arrays)
-
-
-def inlined(function: Callable[..., Any]) -> Any:
-    """A function that only kernels call: compiled as part of them. It makes no arrays."""
-    return _njit()(nogil=True, _nrt=False)(function)
+    return numba

@@ -3,9 +3,7 @@
 Names of offsets as in `headers.py`. TURN's two ways of wrapping are taken off (RFC 8656 12.4 and 11.6).
 """
 
-from numba import int64
-
-from aqa.compiled import inlined
+from aqa.compiled import inlined, int64
 from aqa.headers import CANDIDATE, CUT, DTLS, NOT_RTP, RTCP, SIP, STUN, Bytes, u16, u32
 
 COOKIE = 0x2112A442  # RFC 8489 5

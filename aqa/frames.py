@@ -7,7 +7,7 @@ are few: their bytes are kept as they came, for `rtcp.py` and `sdp.py`.
 
 import ipaddress
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,6 @@ NEVER = np.iinfo(np.int64).min
 """Capture time of a frame that has none."""
 MAX_KEYS = 1 << 20  # distinct (flow, SSRC) pairs followed: bounds memory under a flood of made-up SSRCs
 MAX_MESSAGES = 200_000  # RTCP and SIP packets kept: one a second of 50 streams for over an hour
-_ROOM = 1 << 15  # rows parsed at a time
 _SIDE_ROOM = 1 << 10
 _DISCARD = (1 << 56).to_bytes(8, "big")  # RFC 6666: 100::/64 is no packet's address
 
@@ -40,6 +39,11 @@ class Records:
     time_ns: Ints  # UTC; NEVER where unknown
     flows: Sequence[tuple[str, str]] = ()  # source and destination of each flow of BARE records, as text
     lies: int = 0  # records before these ones whose lengths can't be true, passed over
+
+    def held(self) -> "Records":
+        """The same, good while the next ones are asked for: formats use arrays again, but the buffer not yet."""
+        names = ("offset", "captured", "wire", "link", "time_ns")
+        return replace(self, **{name: getattr(self, name).copy() for name in names})
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,6 @@ class Table:
 
     def __post_init__(self) -> None:
         self._keys = np.zeros((MAX_KEYS, 5), np.uint64)
-        self._out = np.empty((_ROOM + ROOM, 4), np.uint64)
         self._side = np.empty((_SIDE_ROOM + ROOM, 4), np.int64)
         self._side_keys = np.empty((len(self._side), 5), np.uint64)
         self._count = 0
@@ -90,9 +93,9 @@ class Table:
     def _parse(self, records: Records, at: int) -> int:
         found, sides, self._count, at = parse_kernel(
             (records.buffer, records.offset, records.captured, records.wire, records.link, records.time_ns), at,
-            self._count, self._known, self._work, self.reasons, self._out, self._side, self._side_keys,
+            self._count, self._known, self._work, self.reasons, self.rows.room(ROOM), self._side, self._side_keys,
         )  # fmt: skip
-        self.rows.add(self._out[:found])
+        self.rows.took(found)
         for side in range(sides):
             if len(self.messages) < MAX_MESSAGES:
                 self.messages.append(self._message(records, side))

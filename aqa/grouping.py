@@ -3,6 +3,7 @@
 import os
 import tempfile
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -13,6 +14,7 @@ from aqa.compiled import compiled
 from aqa.model import Ints
 from aqa.parse import ROW
 
+PART_ROWS = 1 << 18  # 8 MB: of memory asked for at a time
 SPILL_ROWS = 6_000_000  # 192 MB: what a capture of a GB holds; beyond it, rows go to a temporary file
 
 
@@ -33,34 +35,59 @@ def _count_kernel(rows, counts):  # type: ignore[no-untyped-def]
         counts[rows[i, 3] & np.uint64(0xFFFFFFFF)] += 1
 
 
+def _counts(parts: list[NDArray[np.uint64]], keys: int) -> Ints:
+    counts = np.zeros(keys, np.int64)
+    for part in parts:
+        _count_kernel(part, counts)
+    return counts
+
+
+def _scatter(parts: list[NDArray[np.uint64]], place: Ints, out: NDArray[np.uint64]) -> None:
+    """Each part goes when it has been copied."""
+    parts.reverse()
+    while parts:
+        _scatter_kernel(parts.pop(), place, out)
+
+
 @dataclass
 class Rows:
     """The rows of one log."""
 
-    _parts: list[NDArray[np.uint64]] = field(default_factory=list)
+    _parts: list[NDArray[np.uint64]] = field(default_factory=list)  # each full but for the last
+    _free: NDArray[np.uint64] = field(default_factory=lambda: np.empty((0, 4), np.uint64))  # of the last
     _held: int = 0
     _file: BinaryIO | None = None
     _written: list[tuple[int, Ints]] = field(default_factory=list)  # place in the file, first row of each key
 
-    def add(self, rows: NDArray[np.uint64]) -> None:
-        """Take a copy of `rows`, shape (n, 4)."""
-        if len(rows):
-            self._parts.append(rows.copy())
-            self._held += len(rows)
+    def room(self, at_least: int) -> NDArray[np.uint64]:
+        """Where to write the next rows, shape (n, 4); `took` says how many were written."""
+        if len(self._free) < at_least:
+            self._free = np.empty((max(at_least, PART_ROWS), 4), np.uint64)
+        return self._free
+
+    def took(self, count: int) -> None:
+        """The first `count` rows of the room are rows of the log."""
+        if count:
+            self._parts.append(self._free[:count])
+            self._free = self._free[count:]
+            self._held += count
         if self._held >= SPILL_ROWS:
             self._spill()
 
     def _sorted(self, keys: int) -> tuple[NDArray[np.uint64], Ints]:
-        """All rows in memory by key, and where each key's begin; memory holds little more than all of them."""
-        counts = np.zeros(keys, np.int64)
-        for part in self._parts:
-            _count_kernel(part, counts)
-        first = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
-        out = np.empty((self._held, 4), np.uint64)
-        place = first[:-1].copy()
-        self._parts.reverse()
-        while self._parts:
-            _scatter_kernel(self._parts.pop(), place, out)
+        """All rows in memory by key, and where each key's begin; by two threads, one for each half of the log.
+
+        Memory holds little more than all rows and their copies.
+        """
+        half = len(self._parts) // 2
+        halves = [self._parts[:half], self._parts[half:]]
+        self._parts, self._free = [], np.empty((0, 4), np.uint64)
+        with ThreadPoolExecutor(2) as threads:
+            before, after = threads.map(lambda parts: _counts(parts, keys), halves)
+            first = np.concatenate((np.zeros(1, np.int64), np.cumsum(before + after)))
+            out = np.empty((self._held, 4), np.uint64)
+            places = [first[:-1].copy(), first[:-1] + before]
+            list(threads.map(lambda parts, place: _scatter(parts, place, out), halves, places))
         self._held = 0
         return out, first
 

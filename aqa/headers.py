@@ -6,10 +6,9 @@ minus the reason why there is nothing to read.
 """
 
 import numpy as np
-from numba import int64
 from numpy.typing import NDArray
 
-from aqa.compiled import inlined
+from aqa.compiled import inlined, int64
 
 REASONS = (
     "candidate", "unknown link layer", "not IP", "neither UDP nor RTP over TCP", "later IP fragment",

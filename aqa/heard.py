@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from aqa.emodel import Estimate, Row, estimate, row_for
-from aqa.measures.bins import spread
+from aqa.measures.bins import spread, tally
 from aqa.measures.loss import LossRuns, burst_ratio
 from aqa.measures.slots import Slots
 from aqa.model import Stream
@@ -101,16 +101,12 @@ def estimate_columns(
 
 def _worst(found: Playout, whole: Estimate, base_s: float) -> dict[str, float]:
     """The interval of 10 s with the least MOS: its own share of made-up sound, the stream's BurstR and delay."""
-    heard = found.heard_s[found.slots.packet]
-    known = np.isfinite(heard)
-    at = np.floor(heard[known] * (1 / INTERVAL_S)).astype(np.int64)
-    if not len(at):
+    slots = found.slots
+    heard = found.heard_s if slots.plain else found.heard_s[slots.packet]
+    bins = tally(heard, slots.frame_ns, INTERVAL_S, MAX_SECONDS)  # a clock that lies must not fill memory
+    if bins is None:
         return {}
-    low = int(at.min())
-    high = min(int(at.max()), low + MAX_SECONDS)  # a clock that lies must not fill memory
-    at = np.minimum(at, high)
-    played = np.bincount(at - low, weights=found.slots.frame_ns[known] * 1e-9, minlength=high - low + 1)
-    packets = np.bincount(at - low, minlength=high - low + 1)
+    low, played, packets = bins
     made_up = spread(found.start_s, found.end_s, INTERVAL_S, low, len(played))
     share = made_up / np.maximum(np.maximum(played, 1e-9) + made_up, 1e-9)
     share[(packets < MIN_INTERVAL_PACKETS) & (made_up < 1.0)] = 0.0

@@ -6,17 +6,17 @@ Seconds are those since the first packet of the log.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING
 
 from aqa.chunks import head
-from aqa.manifest import Manifest
 from aqa.model import InputError, StatsTrack, Stream, StreamRow
 from aqa.packets import OpenLog, is_packet_log, open_log
 from aqa.playout import Played
 from aqa.reported import joined
-from aqa.settings import Settings
 from aqa.streams import stream_row
+
+if TYPE_CHECKING:
+    from aqa.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class OneLog:
         if self.packets is not None:
             yield from self.packets.streams()
 
-    def rows(self, settings: Settings, cores: int) -> tuple[list[StreamRow], dict[str, int]]:
+    def rows(self, settings: "Settings | None", cores: int) -> tuple[list[StreamRow], dict[str, int]]:
         """The row of every stream, and how many frames are in none, by reason."""
         if self.packets is None:
             return [row_of(track, settings) for track in self.tracks], {}
@@ -83,6 +83,12 @@ def _read_stats(file: Path) -> OneLog:
 
 def codecs_of(texts: Sequence[str]) -> dict[int, str]:
     """`111=opus/48000/2` as event.toml's [codecs] has it; InputError says what is wrong with one."""
+    if not texts:
+        return {}
+    from pydantic import ValidationError  # noqa: PLC0415 - a tenth of a second
+
+    from aqa.manifest import Manifest  # noqa: PLC0415
+
     found: dict[int, str] = {}
     for text in texts:
         kind, _, name = text.partition("=")
@@ -96,13 +102,13 @@ def codecs_of(texts: Sequence[str]) -> dict[int, str]:
     return found
 
 
-def row_of(stream: Stream | StatsTrack, settings: Settings, played: Played | None = None) -> StreamRow:
-    """The row of one stream, with the buffer and the E-model rows of the settings."""
+def row_of(stream: Stream | StatsTrack, settings: "Settings | None", played: Played | None = None) -> StreamRow:
+    """The row of one stream, with the buffer and the E-model rows of the settings; None: the defaults."""
     if isinstance(stream, StatsTrack):
         from aqa.receivers import track_row  # noqa: PLC0415 - a capture needs none of it
 
         return track_row(stream, stream.log_start_ns)
-    buffer, rows = settings.playout.buffer(), settings.emodel.codec_rows()
+    buffer, rows = (settings.playout.buffer(), settings.emodel.codec_rows()) if settings else (None, None)
     return stream_row(stream, stream.log_start_ns, playout=buffer, played=played, rows=rows)
 
 

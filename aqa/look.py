@@ -7,16 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aqa.console import put, put_json, say
+from aqa.console import put, put_json, put_json_rows, say
 from aqa.logs import OneLog, read_one, worst_first
 from aqa.model import InputError
-from aqa.report.closeup import closeup
-from aqa.report.data import rows_csv
-from aqa.report.streams_table import streams_text
-from aqa.settings import Settings
 
 if TYPE_CHECKING:
     from aqa.seen import Seen
+    from aqa.settings import Settings
 
 MOST_STREAMS = 40
 """Printed on a terminal: more than two screens nobody reads."""
@@ -28,7 +25,7 @@ PIPE_COLUMNS = 100
 class Look:
     """How to read, and what to print."""
 
-    settings: Settings
+    settings: "Settings | None"  # None: the defaults, whose reading takes a tenth of a second
     codecs: Mapping[int, str]
     as_json: bool = False
     as_csv: bool = False
@@ -42,10 +39,14 @@ def streams(files: Sequence[Path], look: Look) -> bool:
     found = [log.rows(look.settings, look.cores) for log in logs]
     rows = worst_first([row for mine, _ in found for row in mine])
     if look.as_json:
-        put_json([asdict(row) for row in rows])
+        put_json_rows([vars(row) for row in rows])
     elif look.as_csv:
+        from aqa.report.data import rows_csv  # noqa: PLC0415 - here and below: only what is printed is imported
+
         sys.stdout.write(rows_csv(rows).decode())
     else:
+        from aqa.report.streams_table import streams_text  # noqa: PLC0415
+
         most = MOST_STREAMS if sys.stdout.isatty() and not look.all_streams else None
         notes = {log.name: _notes(log, left_out) for log, (_, left_out) in zip(logs, found, strict=True)}
         put(streams_text(rows, notes, width=_width(), most=most))
@@ -61,9 +62,11 @@ def one_stream(files: Sequence[Path], ssrc: str, look: Look) -> bool:
         there = sorted({f"0x{s.ssrc:08x}" for log in logs for s in log.streams() if s.ssrc is not None})
         have = f"there {'is' if len(there) == 1 else 'are'} {', '.join(there)}" if there else "there is no stream"
         raise InputError(f"--stream {ssrc}: not in {', '.join(map(str, files))}; {have}")
+    from aqa.report.closeup import closeup  # noqa: PLC0415
     from aqa.seen import look_at  # noqa: PLC0415 - detectors are for a close look only
+    from aqa.settings import Settings  # noqa: PLC0415
 
-    seen = [look_at(stream, look.settings) for stream in found]
+    seen = [look_at(stream, look.settings or Settings()) for stream in found]
     if look.as_json:
         said = [_as_dict(item) for item in seen]
         put_json(said[0] if len(said) == 1 else said)

@@ -1,10 +1,9 @@
 """The kernel that reads frames: one row of 32 bytes for each RTP candidate, a place for each RTCP and SIP packet."""
 
 import numpy as np
-from numba import int64, uint64
 from numpy.typing import NDArray
 
-from aqa.compiled import compiled, inlined
+from aqa.compiled import compiled, inlined, int64, uint64
 from aqa.demux import COOKIE, classify, redundancy, rtp_payload, short_extensions
 from aqa.headers import (
     CANDIDATE,

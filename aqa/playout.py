@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 
 from aqa.measures.bins import spread
-from aqa.measures.fixed import LATE, LOST, NEVER, Run, fixed, pieces, sweep_of
+from aqa.measures.fixed import LATE, LOST, Run, fixed, pieces, sweep_of
+from aqa.measures.floor import NEVER
 from aqa.measures.neteq import THROWN_AWAY, WAITED_FOR, adaptive
 from aqa.measures.neteq_delay import PRESETS
 from aqa.measures.slots import Slots, slots_of
@@ -139,8 +140,10 @@ def _of_packets(stream: Stream, slots: Slots, of_slots: Flags) -> Flags:
 
 
 def _heard_s(stream: Stream, slots: Slots, heard: Ints) -> Doubles:
-    out = np.full(len(stream.sequence), np.nan)
     known = heard != NEVER
+    if slots.plain:
+        return np.where(known, heard * 1e-9, np.nan)
+    out = np.full(len(stream.sequence), np.nan)
     out[slots.packet[known]] = heard[known] * 1e-9
     return out
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from aqa.changes import changes
 from aqa.emodel import Row
 from aqa.heard import estimate_columns, playout_columns
-from aqa.measures import delay, loss, rtp
+from aqa.measures import delay, loss, rtp, skew
 from aqa.measures.bins import quantiles, spread
 from aqa.model import SecondRow, Stream, StreamRow
 from aqa.playout import MAX_SECONDS, Buffer, Played, play
@@ -60,7 +60,7 @@ def stream_row(
         first_s=(int(stream.arrival_ns.min()) - base_ns) * 1e-9,
         last_s=(int(stream.arrival_ns.max()) - base_ns) * 1e-9,
         delta_max_ms=float(delay.pauses_ms(stream).max()) if stream.timed else None,
-        skew_ppm=delay.skew_ppm(stream),
+        skew_ppm=skew.skew_ppm(stream),
         **reported_columns(stream, base_ns),
         **_timing(stream, delay_ms),
         **_structure(stream, runs, expected),

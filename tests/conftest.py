@@ -2,6 +2,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("aqa", deadline=None)  # the first call of a kernel compiles it
+settings.load_profile("aqa")
 
 
 @pytest.fixture(scope="session")

@@ -269,7 +269,9 @@ def test_rows_beyond_what_memory_holds_come_back_in_order(monkeypatch: pytest.Mo
     for n in range(40):
         one, other = (rtp(Packet(0.0, n, 160 * n, ssrc=ssrc)) for ssrc in (5, 6))
         part = parse(ipv4(udp(one)), ipv4(udp(other)), link=101)
-        table.rows.add(rows_of(part).view(np.uint64).reshape(-1, 4))
+        rows = rows_of(part).view(np.uint64).reshape(-1, 4)
+        table.rows.room(len(rows))[: len(rows)] = rows
+        table.rows.took(len(rows))
     table._count = 2
     grouped = table.grouped()
     assert grouped.keys(40) == [0, 1] and grouped.keys(41) == []

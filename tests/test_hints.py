@@ -11,7 +11,7 @@ from streams import stream
 
 from aqa import hints, streams
 from aqa.detector import registry
-from aqa.measures import delay
+from aqa.measures import delay, skew
 from aqa.model import Stream
 from aqa.pipeline import Options, analyze
 from aqa.store import Store
@@ -39,7 +39,7 @@ def test_without_times_nothing_is_said_of_time_and_all_of_loss():
     assert kinds(untimed) & {"stall", "jitter", "late", "clock_drift"} == set()
     assert "loss" in kinds(untimed)
     assert np.isnan(delay.jitter_ms(untimed)).all() and np.isnan(delay.pauses_ms(untimed)).all()
-    assert np.isnan(delay.relative_delay_ms(untimed)).all() and delay.skew_ppm(untimed) is None
+    assert np.isnan(delay.relative_delay_ms(untimed)).all() and skew.skew_ppm(untimed) is None
     rows = [streams.stream_row(one, START_NS) for one in (timed, untimed)]
     assert rows[0].lost == rows[1].lost > 0
     assert rows[0].jitter_ms is not None and rows[1].jitter_ms is None and rows[1].delta_max_ms is None

@@ -33,7 +33,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aqa.detector import detector, setting
-from aqa.measures.delay import skew_ppm
+from aqa.measures.skew import skew_ppm
 from aqa.model import Finding, Stream, evidence
 
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numba import int64
 from numpy.typing import NDArray
 
 from aqa.chunks import CHUNK_BYTES, Piece, cut, pieces
-from aqa.compiled import compiled, inlined
+from aqa.compiled import compiled, inlined, int64
 from aqa.frames import NEVER, Records
 from aqa.headers import u32_of
 

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from numba import int64
 from numpy.typing import NDArray
 
 from aqa.chunks import CHUNK_BYTES, cut, pieces
-from aqa.compiled import compiled, inlined
+from aqa.compiled import compiled, inlined, int64
 from aqa.frames import BARE, Records
 from aqa.headers import u16
 from aqa.model import InputError

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from aqa.compiled import compiled
-from aqa.model import Doubles
+from aqa.model import Doubles, Ints
 
 
 def quantiles(values: Doubles, shares_pct: Sequence[float]) -> list[float]:
@@ -37,3 +37,28 @@ def spread(start_s: Doubles, end_s: Doubles, width_s: float, low: int, size: int
     out = np.zeros(size)
     _spread_kernel(np.ascontiguousarray(start_s), np.ascontiguousarray(end_s), width_s, low, out)
     return out
+
+
+@compiled("void(float64[::1], int64[::1], float64, int64, float64[::1], int64[::1])")
+def _tally_kernel(when_s, length_ns, per_s, low, length_s, count):  # type: ignore[no-untyped-def]
+    for i in range(len(when_s)):
+        if not np.isnan(when_s[i]):
+            at = min(int(np.floor(when_s[i] * per_s)) - low, len(count) - 1)
+            length_s[at] += length_ns[i] * 1e-9
+            count[at] += 1
+
+
+def tally(when_s: Doubles, length_ns: Ints, width_s: float, most: int) -> tuple[int, Doubles, Ints] | None:
+    """Seconds of what lies at `when_s`, and how many there are, by bins of `width_s`; NaN: nowhere.
+
+    The first bin (counted from 0 s), then both with one value per bin; the last of `most` + 1 bins takes all that
+    comes later. None where there is nothing.
+    """
+    first_s, last_s = float(np.fmin.reduce(when_s)), float(np.fmax.reduce(when_s))
+    if np.isnan(first_s):
+        return None
+    low = int(np.floor(first_s * (1 / width_s)))
+    size = min(int(np.floor(last_s * (1 / width_s))) - low, most) + 1
+    length_s, count = np.zeros(size), np.zeros(size, np.int64)
+    _tally_kernel(when_s, length_ns, 1 / width_s, low, length_s, count)
+    return low, length_s, count

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from aqa.measures.delay import lower_hull
+from aqa.measures.skew import lower_hull
 from aqa.model import Doubles, Ints
 
 CLOCKS_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 90000)

@@ -3,10 +3,7 @@
 How long a buffer would have had to be for a piece of media to be heard is a property of the stream, the piece's
 lateness; a buffer conceals exactly the pieces whose lateness is above its delay. One pass gives every buffer.
 
-Due is media time plus the delay's floor plus the buffer. The floor is the least of arrival less media time over
-the last 2 s of media, so that drift of clocks is followed (NetEq's window: decision_logic.cc). Where even the
-least delayed of the next second's arrivals lies above it, the delay has risen for good and the floor rises with it: a
-fixed buffer that has run dry fills anew (Asterisk's jbresyncthreshold: 1000 ms).
+Due is media time plus the delay's floor (`floor.py`) plus the buffer.
 """
 
 from dataclasses import dataclass
@@ -15,12 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aqa.compiled import compiled, inlined
+from aqa.measures.floor import NEVER, floors
 from aqa.measures.slots import Slots
 from aqa.model import Ints
 
-PAST_NS = 2_000_000_000
-AHEAD_NS = 1_000_000_000
-NEVER = np.iinfo(np.int64).max
 STALL_NS = 500_000_000  # as in the detector `stall`: libwebrtc's "RTP gap" (alerts.cc)
 MAX_COPIES = 9  # packets that one may carry a copy of: RED's blocks reach 14 bits of timestamp (RFC 2198 3)
 LOST, LATE, NOTHING = 0, 1, 2  # why a piece was concealed: never came, came too late, nothing came at all
@@ -37,37 +32,6 @@ class Run:
     delay: Ints  # of each slot that was played: play less media time, over the delay's floor then; else NEVER
     holes: NDArray[np.int64]  # shape (n, HOLE_COLUMNS)
     totals: Ints  # shape (TOTALS,)
-
-
-@compiled("void(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])")
-def _floor_kernel(arrival: Ints, media: Ints, bounds: Ints, value: Ints, at: Ints, clock: Ints, floor: Ints) -> None:
-    """The delay's floor of each slot, by two queues of rising values: each slot enters and leaves once."""
-    for g in range(len(bounds) - 1):
-        a, b = bounds[g], bounds[g + 1]
-        first, end, newest = a, a, arrival[a]
-        for k in range(a, b):
-            offset = arrival[k] - media[k]
-            while end > first and value[end - 1] >= offset:
-                end -= 1
-            value[end], at[end] = offset, media[k]
-            end += 1
-            while at[first] < media[k] - PAST_NS:
-                first += 1
-            floor[k] = value[first]
-            newest = max(newest, arrival[k])
-            clock[k] = newest
-        # ahead: the same from the end; the clock is that of the newest arrival by then, which never falls
-        first, end = a, a
-        for k in range(b - 1, a - 1, -1):
-            offset = arrival[k] - media[k]
-            while end > first and value[end - 1] >= offset:
-                end -= 1
-            value[end], at[end] = offset, clock[k]
-            end += 1
-            while at[first] > clock[k] + AHEAD_NS:
-                first += 1
-            if newest >= clock[k] + AHEAD_NS:
-                floor[k] = max(floor[k], value[first])
 
 
 @inlined
@@ -136,8 +100,7 @@ def _pieces_kernel(  # type: ignore[no-untyped-def]
 
 def pieces(slots: Slots) -> Ints:
     """Pieces of media, shape (n, 7): what `_pieces_kernel` says of each; times in ns since log_start_ns."""
-    floor, value, at, clock = (np.empty(len(slots), np.int64) for _ in range(4))
-    _floor_kernel(slots.arrival_ns, slots.media_ns, slots.bounds, value, at, clock, floor)
+    floor = floors(slots.arrival_ns, slots.media_ns, slots.bounds)
     copied = bool(slots.copies.any())
     room = 2 * len(slots) + int(np.count_nonzero(slots.lost)) * (MAX_COPIES if copied else 1)
     out = np.empty((room, 7), np.int64)

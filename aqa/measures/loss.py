@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from aqa.compiled import compiled
 from aqa.measures.delay import media_s, relative_delay_ms
 from aqa.model import Doubles, Ints, Stream
 
@@ -60,6 +61,20 @@ def loss_runs(stream: Stream, delay_ms: Doubles | None = None) -> LossRuns:
     return LossRuns(number[at] + 1, missing[at], before, after, start_s, frame_s, timed)
 
 
+@compiled("int64(int64[::1], float64[::1], int64[::1], int32[::1], int64, float64[::1])")
+def _steps_kernel(order, media, sequence, stretch, every, out):  # type: ignore[no-untyped-def]
+    """Media time per packet from some packets in order to the next, where it is known; how many."""
+    n = 0
+    for at in range(0, len(order) - 1, every):
+        one, other = order[at], order[at + 1]
+        if stretch[one] == stretch[other]:
+            step = (media[other] - media[one]) / max(sequence[other] - sequence[one], 1)
+            if np.isfinite(step):
+                out[n] = step
+                n += 1
+    return n
+
+
 def _placed(
     stream: Stream, order: Ints, at: Ints, missing: Ints, delay_ms: Doubles
 ) -> tuple[Doubles, Doubles, NDArray[np.bool_]]:
@@ -82,9 +97,9 @@ def _placed(
 
     even, beside = step_at(at), np.fmax(step_at(at - 1), step_at(at + 1))
     step = np.where(beside > 0, np.fmin(even, beside), even)
-    some = step_at(np.arange(0, len(order) - 1, max(1, len(order) // 2000)))
-    known = some[np.isfinite(some)]
-    typical = float(np.median(known)) if len(known) else DEFAULT_FRAME_S
+    some = np.empty(len(order))
+    found = _steps_kernel(order, media, stream.sequence, stream.stretch, max(1, len(order) // 2000), some)
+    typical = float(np.median(some[:found])) if found else DEFAULT_FRAME_S
     frame = np.fmin(step, max(LONGEST_FRAME_S, typical))  # beside a pause of DTX a step is longer than its packet
     timed = np.isfinite(even) & (even > 0)
     due = arrival_s[0] - np.nan_to_num(delay_ms[before]) * 1e-3  # without the jitter of the neighbour

@@ -19,7 +19,6 @@ from aqa.measures.fixed import (
     LATE,
     LOST,
     MAX_COPIES,
-    NEVER,
     NOTHING,
     PLAYED,
     RECOVERED,
@@ -30,6 +29,7 @@ from aqa.measures.fixed import (
     Run,
     copy_arrival,
 )
+from aqa.measures.floor import NEVER
 from aqa.measures.neteq_delay import (
     BUCKETS,
     MOST,
@@ -46,6 +46,7 @@ from aqa.measures.neteq_delay import (
     underrun,
 )  # fmt: skip
 from aqa.measures.slots import Slots
+from aqa.measures.window import least_after
 from aqa.model import Doubles, Ints
 
 TICK_NS = 10 * MS  # GetAudio delivers 10 ms
@@ -199,8 +200,8 @@ def _recover(s: Ints, first: int, frame: Ints, lost: Ints, flags: NDArray[np.uin
 
 @compiled(
     "int64(int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1], uint8[::1], int64[::1],"
-    " float64[::1], int64, uint8[::1], int64[::1], int64[::1], int64[:,::1], int64[::1])",
-    arrays=True,
+    " float64[::1], int64, uint8[::1], int64[::1], int64[::1], int64[:,::1], int64[::1],"
+    " Tuple((int64[::1], int64[::1], float64[::1], float64[::1], int64[::1], float64[::1])))"
 )
 def _neteq_kernel(  # type: ignore[no-untyped-def]
     bounds,
@@ -218,14 +219,14 @@ def _neteq_kernel(  # type: ignore[no-untyped-def]
     delay,
     holes,
     totals,
+    work,
 ):
     """Play every stretch; the number of holes. `by_arrival` is cut at the same bounds as the slots.
 
     One long body on purpose: what each packet passes stands here, as a call that is handed arrays costs more
     (counting their references) than all that is done to a packet; what is rare is called.
     """
-    queue, histogram, tail = np.empty(len(arrival), np.int64), np.empty(BUCKETS), np.empty(BUCKETS)
-    s, state = np.zeros(_COUNTERS, np.int64), np.zeros(STATE)
+    offsets, least, histogram, tail, s, state = work
     copied, resample, reorder, by_level = np.any(copies), preset[3], preset[4] > 0.0, preset[5] > 0.0
     for g in range(len(bounds) - 1):
         first, end, made = bounds[g], bounds[g + 1], s[_HOLES]
@@ -234,7 +235,7 @@ def _neteq_kernel(  # type: ignore[no-untyped-def]
         s[_NOW], s[_SLOT], s[_UNTIL], s[_NEXT], s[_END] = began + start, first, media[first], first, end
         s[_NEWEST], s[_HOLES], s[_STRETCHED_AT], s[_LEVEL] = first, made, began - MIN_STRETCH_NS, start
         state[TARGET], state[SINCE], state[R_DECAY] = start / MS, began, 1.0
-        q0, q1, most, most_at = first, first, NEVER_BEFORE, began
+        begin, turn, came, back, most, most_at = first, first, first, NEVER, NEVER_BEFORE, began
         while s[_SLOT] < end:
             # take in what has come by now
             while s[_NEXT] < end and arrival[by_arrival[s[_NEXT]]] <= s[_NOW]:
@@ -242,17 +243,18 @@ def _neteq_kernel(  # type: ignore[no-untyped-def]
                 s[_NEXT] += 1
                 reordered = k < s[_NEWEST]
                 s[_NEWEST] = max(s[_NEWEST], k)
-                # least arrival less media time of the last 2 s (packet_arrival_history.cc): a queue of rising values
+                # least arrival less media time of the last 2 s (packet_arrival_history.cc): see `window`
                 offset = arrival[k] - media[k]
                 if offset >= most:
                     most, most_at = offset, arrival[k]
-                while q1 > q0 and arrival[queue[q1 - 1]] - media[queue[q1 - 1]] >= offset:
-                    q1 -= 1
-                queue[q1] = k
-                q1 += 1
-                while arrival[queue[q0]] < arrival[k] - HISTORY_NS:
-                    q0 += 1
-                s[_FLOOR] = arrival[queue[q0]] - media[queue[q0]]
+                offsets[came], back = offset, min(back, offset)
+                while arrival[by_arrival[begin]] < arrival[k] - HISTORY_NS:
+                    begin += 1
+                came += 1
+                if begin > turn:
+                    least_after(offsets, begin, came, least)
+                    turn, back = came, NEVER
+                s[_FLOOR] = min(back, least[begin]) if begin < turn else back
                 delay_ms, weighed = (offset - s[_FLOOR]) / MS, False
                 if resample == 0.0:
                     underrun(state, histogram, preset, delay_ms)
@@ -333,8 +335,10 @@ def adaptive(slots: Slots, preset: Preset, start_ns: int) -> Run:
     numbers = np.array(
         [preset.quantile, preset.forget, preset.start_weight, preset.resample_ns, preset.reorder, preset.by_level]
     )
+    offsets, least = np.empty(len(slots), np.int64), np.empty(len(slots), np.int64)
+    work = (offsets, least, np.empty(BUCKETS), np.empty(BUCKETS), np.zeros(_COUNTERS, np.int64), np.zeros(STATE))
     n = _neteq_kernel(
         slots.bounds, slots.by_arrival, slots.arrival_ns, slots.media_ns, slots.frame_ns, slots.lost, slots.copies,
-        slots.sequence, numbers, start_ns, flags, heard, delay, holes, totals,
+        slots.sequence, numbers, start_ns, flags, heard, delay, holes, totals, work,
     )  # fmt: skip
     return Run(flags, heard, delay, holes[:n], totals)

@@ -56,8 +56,10 @@ class Arrivals:
 
 def telephone_events(packets: Arrivals, codecs: Mapping[int, str]) -> Flags:
     """Which packets are telephone events (RFC 4733): named so, or a lesser dynamic type with 4-byte payloads."""
-    counts = np.bincount(packets.payload_types)
     out = np.zeros(len(packets.payload_types), np.bool_)
+    if _one_type(packets):  # nearly all streams
+        return out
+    counts = np.bincount(packets.payload_types)
     types_seen = np.flatnonzero(counts)
     if len(types_seen) < 2:
         return out
@@ -67,6 +69,10 @@ def telephone_events(packets: Arrivals, codecs: Mapping[int, str]) -> Flags:
         if named or (kind >= 96 and kind not in codecs and (packets.payload_bytes[mine] == 4).all()):
             out |= mine
     return out
+
+
+def _one_type(packets: Arrivals) -> bool:
+    return bool(packets.payload_types.min() == packets.payload_types.max())
 
 
 def duplicates(extended: Ints) -> Flags:
@@ -166,7 +172,7 @@ def make_stream(place: Place, packets: Arrivals, named: Named) -> Stream:
         place.log, place.ssrc, place.src, place.dst, int(np.bincount(packets.payload_types).argmax()),
         codec or ("opus" if opus else None),
         clocks[-1], _origin(media, named, clocks[-1]), place.log_start_ns, packets.arrival_ns, extended,
-        timestamp, packets.payload_types, packets.marker, packets.payload_bytes.astype(np.int64), stretch,
+        timestamp, packets.payload_types, packets.marker, packets.payload_bytes, stretch,
         clocks, resets, duplicates(extended), events, copies, copies_known,
         levels_dbov(packets.extension, packets.extension_2, named.level_id), named.reported,
     )  # fmt: skip
@@ -176,6 +182,8 @@ def _known_clocks(packets: Arrivals, events: Flags, codecs: Mapping[int, str]) -
     table = _STATIC_HZ.copy()
     for kind, name in codecs.items():
         table[kind] = named_clock(name) or table[kind]
+    if _one_type(packets):  # which is then no telephone event: nothing to look up
+        return np.full(len(events), table[packets.payload_types[0]])
     clock = table[packets.payload_types]
     clock[events] = -1
     return clock
@@ -192,6 +200,9 @@ def _per_stretch(
     stretch: NDArray[np.integer], clock: Ints, segment: NDArray[np.int32]
 ) -> tuple[tuple[int | None, ...], tuple[bool, ...]]:
     """Clock rate of each stretch (None unknown), and whether sequence numbers start anew with it."""
+    if stretch[-1] == 0:  # one stretch: that of the first packet
+        of_first = int(clock[np.argmax(clock >= 0)])
+        return (max(of_first, 0) or None,), (True,)
     starts = np.flatnonzero(np.diff(stretch, prepend=-1))
     media = np.flatnonzero(clock >= 0)
     first = np.flatnonzero(np.diff(stretch[media], prepend=-1))  # of media, in each stretch that has any

@@ -1,10 +1,9 @@
 """RTP numbers made to count on: extended sequence numbers, timestamps without wrap, stretches between resets."""
 
 import numpy as np
-from numba import int32, int64
 from numpy.typing import NDArray
 
-from aqa.compiled import compiled, inlined
+from aqa.compiled import compiled, inlined, int32, int64
 from aqa.measures.clock import FASTEST_HZ
 from aqa.model import Flags, Ints
 

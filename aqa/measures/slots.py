@@ -35,6 +35,11 @@ class Slots:
     def __len__(self) -> int:
         return len(self.packet)
 
+    @property
+    def plain(self) -> bool:
+        """Whether each packet of the stream is a slot, in its place: nothing to look up."""
+        return self.packet is self.by_arrival
+
 
 @compiled("int64(int64[::1], int32[::1], boolean[::1], int64[::1])")
 def _order_kernel(sequence: Ints, stretch: NDArray[np.int32], duplicate: Flags, order: Ints) -> int:
@@ -110,13 +115,53 @@ def _long_steps(media: Ints, lost: Ints, limit: int) -> int:
     return more
 
 
+@compiled(
+    "boolean(int64[::1], int64[::1], int64[::1], int32[::1], boolean[::1], boolean[::1], int64, float64,"
+    " Tuple((int64[::1], int64[::1], int64[::1], int64[::1])))"
+)
+def _plain_kernel(  # type: ignore[no-untyped-def]
+    sequence, timestamp, arrival_ns, stretch, duplicate, auxiliary, zero_ns, tick_ns, out
+):
+    """All at once where every packet is a slot and in its place; false where not."""
+    packet, media, lost, arrival = out
+    for i in range(len(sequence)):
+        if duplicate[i] or auxiliary[i] or stretch[i] != 0 or (i > 0 and sequence[i] <= sequence[i - 1]):
+            return False
+        packet[i] = i
+        media[i] = np.int64(np.rint((timestamp[i] - timestamp[0]) * tick_ns))
+        lost[i] = sequence[i] - sequence[i - 1] - 1 if i > 0 else 0
+        arrival[i] = max(arrival_ns[i] - zero_ns, arrival[i - 1]) if i > 0 else arrival_ns[i] - zero_ns
+    return True
+
+
+def _plain_slots(stream: Stream, tick_ns: float) -> Slots | None:
+    packet, media, lost, arrival = (np.empty(len(stream.sequence), np.int64) for _ in range(4))
+    if tick_ns == 0 or not _plain_kernel(
+        stream.sequence, stream.timestamp, stream.arrival_ns, stream.stretch, stream.duplicate, stream.auxiliary,
+        stream.log_start_ns, tick_ns, (packet, media, lost, arrival),
+    ):  # fmt: skip
+        return None
+    bounds = np.array([0, len(packet)])
+    frame = _frames(media, lost, bounds)
+    return Slots(packet, stream.sequence, arrival, media, frame, lost, stream.copies, bounds, packet)
+
+
+def _frames(media: Ints, lost: Ints, bounds: Ints) -> Ints:
+    limit = _LONGEST_NS if _long_steps(media, lost, _LONGEST_NS) <= 0 else 10 * _LONGEST_NS
+    frame = np.empty(len(media), np.int64)
+    _frame_kernel(media, lost, bounds, limit, frame)
+    return frame
+
+
 def slots_of(stream: Stream) -> Slots | None:
     """The slots of a stream; None where no stretch has a known clock, or where it is video."""
     rates = stream.stretch_clock_hz
     if not any(rates) or (stream.clock_rate_hz == VIDEO_CLOCK_HZ and not _mpeg_audio(stream.codec)):
         return None
-    starts = np.flatnonzero(np.diff(stream.stretch, prepend=-1))
     ticks = np.array([1e9 / rate if rate else 0.0 for rate in rates])
+    if len(ticks) == 1 and (plain := _plain_slots(stream, float(ticks[0]))):
+        return plain
+    starts = np.flatnonzero(np.diff(stream.stretch, prepend=-1))
     size = len(stream.sequence)
     order, packet, media, lost = (np.empty(size, np.int64) for _ in range(4))
     order = order[: _order_kernel(stream.sequence, stream.stretch, stream.duplicate, order)]
@@ -129,9 +174,7 @@ def slots_of(stream: Stream) -> Slots | None:
     packet, media, lost = packet[:n], media[:n], lost[:n]
     arrival = np.maximum.accumulate(stream.arrival_ns - stream.log_start_ns)
     bounds = np.append(np.flatnonzero(np.diff(stream.stretch[packet], prepend=-1)), n)
-    limit = _LONGEST_NS if _long_steps(media, lost, _LONGEST_NS) <= 0 else 10 * _LONGEST_NS
-    frame = np.empty(n, np.int64)
-    _frame_kernel(media, lost, bounds, limit, frame)
+    frame = _frames(media, lost, bounds)
     return Slots(
         packet, stream.sequence[packet], arrival[packet], media, frame, lost, stream.copies[packet], bounds,
         _by_arrival(packet),

@@ -5,7 +5,7 @@ import pytest
 from captures import Packet, talk
 from streams import stream
 
-from aqa.measures import delay, loss, rtp
+from aqa.measures import delay, loss, rtp, skew
 from aqa.model import Stream
 
 
@@ -69,7 +69,7 @@ def queued(kind: str, ppm: float, seed: int) -> Stream:
 @pytest.mark.parametrize("ppm", [-120.0, 0.0, 35.0])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_skew_is_within_1_ppm_after_ten_minutes(kind: str, ppm: float, seed: int) -> None:
-    assert delay.skew_ppm(queued(kind, ppm, seed)) == pytest.approx(ppm, abs=1.0)
+    assert skew.skew_ppm(queued(kind, ppm, seed)) == pytest.approx(ppm, abs=1.0)
 
 
 @pytest.mark.parametrize("rise_s", [0.03, 0.2, -0.03])
@@ -77,5 +77,5 @@ def test_skew_is_within_1_ppm_after_ten_minutes(kind: str, ppm: float, seed: int
 def test_a_change_of_level_is_not_taken_for_skew(rise_s: float, at: float) -> None:
     """A new route: not measured, or what the clocks do (0 ppm), never the slope of the step."""
     moved = [i * 0.02 + 0.05 + (rise_s if i >= at * 30_000 else 0.0) for i in range(30_000)]
-    found = delay.skew_ppm(stream([Packet(t, i, i * 160) for i, t in enumerate(moved)]))
+    found = skew.skew_ppm(stream([Packet(t, i, i * 160) for i, t in enumerate(moved)]))
     assert found is None or abs(found) < 10

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from streams import stream
 
-from aqa.measures import delay
+from aqa.measures import delay, skew
 
 
 def test_jitter_by_hand() -> None:
@@ -53,7 +53,7 @@ def test_without_a_clock_nothing_is_measured() -> None:
     found = stream(talk(10, payload_type=96))
     assert np.isnan(delay.jitter_ms(found)).all()
     assert np.isnan(delay.relative_delay_ms(found)).all()
-    assert delay.skew_ppm(found) is None
+    assert skew.skew_ppm(found) is None
 
 
 def test_talkspurts_can_be_passed_over() -> None:
@@ -82,16 +82,16 @@ def test_skew_through_jitter(ppm: float) -> None:
     late = np.random.default_rng(1).exponential(0.005, 3000)
     late[::50] = 0.0
     packets = [Packet(i * 0.02 * (1 + ppm * 1e-6) + late[i], i, i * 160) for i in range(3000)]
-    assert delay.skew_ppm(stream(packets)) == pytest.approx(ppm, abs=2.0)
+    assert skew.skew_ppm(stream(packets)) == pytest.approx(ppm, abs=2.0)
 
 
 def test_a_short_stream_has_no_skew() -> None:
-    assert delay.skew_ppm(stream(talk(100))) is None
+    assert skew.skew_ppm(stream(talk(100))) is None
 
 
 def test_the_lower_hull_is_below_all_points() -> None:
     x = np.arange(50.0)
     y = np.random.default_rng(2).random(50)
-    hull = delay.lower_hull(x, y)
+    hull = skew.lower_hull(x, y)
     assert (np.interp(x, x[hull], y[hull]) <= y + 1e-12).all()
     assert (np.diff(np.diff(y[hull]) / np.diff(x[hull])) > 0).all()

@@ -33,7 +33,9 @@ def test_causes_are_right_for_nine_of_ten_findings(result):
 
 
 def test_nearly_every_finding_is_of_a_fault(result):
-    assert len(result.false) <= 0.05 * len(result.right), [(f["kind"], f["start_s"], f["cause"]) for f in result.false]
+    assert len(result.false) <= 0.05 * len(result.right), [
+        (f["kind"], f["start_s"], f["cause"]) for f in result.false
+    ]
 
 
 def test_confidence_is_calibrated(result):
@@ -51,7 +53,9 @@ def test_no_mute_is_called_a_fault(night):
     quiet = [(start, end) for start, end in quiet if not start < 330 < end]  # not over the crash
     mine = [f for f in report["findings"] if f["track"] == "carol" and f["cause"] != "intended"]
     called = [f for f in mine if any(f["start_s"] < end and f["end_s"] > start for start, end in quiet)]
-    assert [(f["kind"], f["start_s"], f["end_s"]) for f in called if f["kind"] in ("stall", "silence", "dropout")] == []
+    assert [
+        (f["kind"], f["start_s"], f["end_s"]) for f in called if f["kind"] in ("stall", "silence", "dropout")
+    ] == []
 
 
 def test_the_knee_and_the_hand_over_are_told(night):
