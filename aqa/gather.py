@@ -53,17 +53,17 @@ def _heard(measured: Measured, clock: Clock) -> Iterator[Heard]:
     for path, (_, tracks) in sorted(measured.recordings.items()):
         if not tracks:
             continue
-        table, start = measured.event.recording_table(path), clock.of_recording(path)
-        speech = union(*(_spans(track.levels.speech, start) for track in tracks))
+        table, start, rate = measured.event.recording_table(path), clock.of_recording(path), clock.rate(path)
+        speech = union(*(_spans(track.levels.speech, start, rate) for track in tracks))
         yield Heard(
             recording=path,
             room=table.room,
             track=measured.track(path),
             intended=table.intended_audio,
             start_s=start,
-            end_s=start + max(track.samples / track.sample_rate_hz for track in tracks),
+            end_s=clock.from_recording(path, max(track.samples / track.sample_rate_hz for track in tracks)),
             speech=speech,
-            digital=_spans(_digital(tracks), start),
+            digital=_spans(_digital(tracks), start, rate),
             clocked=path in clock.recording_ns or (alone and clock.zero_ns is None),
         )
 
@@ -76,8 +76,8 @@ def _digital(tracks: Sequence[Track]) -> Flags:
     return out
 
 
-def _spans(mask: Flags, start_s: float) -> Spans:
-    return np.asarray(true_runs(mask) * HOP_S + start_s, np.float64)
+def _spans(mask: Flags, start_s: float, rate: float) -> Spans:
+    return np.asarray(true_runs(mask) * HOP_S * rate + start_s, np.float64)
 
 
 def _sent(measured: Measured, findings: Sequence[Finding], streams: Sequence[StreamRow]) -> Iterator[Sent]:

@@ -14,6 +14,7 @@ from aqa.causes import EXPLAINING, Packets, explain
 from aqa.detector import Subject
 from aqa.gather import whole_of
 from aqa.model import Analysis, Finding, SecondRow, StreamRow
+from aqa.one_clock import Joined, one_clock
 from aqa.playout import Played, play
 from aqa.receivers import kinds_of, place_of, track_rows, track_seconds_rows
 from aqa.report import verdict
@@ -27,9 +28,14 @@ from aqa.whole import Whole
 
 def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     """The analysis of one event; status and verdict are worded by the report."""
-    clock = Clock.of(measured)
+    joined_clock = one_clock(measured)
+    clock = joined_clock.clock
     heard = _heard(measured, settings, clock)
-    found = [*_in_recordings(measured, settings, clock), *heard.findings, *_in_stats(measured, settings, clock)]
+    found = [
+        *_in_recordings(measured, settings, joined_clock),
+        *heard.findings,
+        *_in_stats(measured, settings, clock),
+    ]
     found.sort(key=_order)
     findings = _explained(found, measured, clock)
     seconds = [*recording_seconds(measured, findings, clock), *heard.seconds, *track_seconds_rows(measured, clock)]
@@ -84,15 +90,18 @@ def _heard(measured: Measured, settings: Settings, clock: Clock) -> _Heard:
     return out
 
 
-def _in_recordings(measured: Measured, settings: Settings, clock: Clock) -> Iterator[Finding]:
+def _in_recordings(measured: Measured, settings: Settings, joined_clock: Joined) -> Iterator[Finding]:
+    clock = joined_clock.clock
+    checked = {one.recording: one for one in joined_clock.checked}
     for path, (media, tracks) in sorted(measured.recordings.items()):
         table = measured.event.recording_table(path)
         own = {"recording": path, "room": table.room, "track": measured.track(path)}
         here = _detected(settings, media) + _join_channels([_detected(settings, track) for track in tracks])
+        here += _detected(settings, checked[path]) if path in checked else []
         who = measured.channel_tracks(path)
         for item in here:
             by = {"track": who[item.channel]} if who and item.channel is not None else {}
-            yield _placed(item, clock.of_recording(path), clock, own | by)
+            yield _placed(item, clock.of_recording(path), clock, own | by, rate=clock.rate(path))
 
 
 def _in_stream(measured: Measured, settings: Settings, clock: Clock, path: str, one: Played) -> Iterator[Finding]:
@@ -153,17 +162,22 @@ def _join_channels(channels: Sequence[list[Finding]]) -> list[Finding]:
     return joined
 
 
-def _placed(item: Finding, shift_s: float, clock: Clock, own: dict[str, Any], *, of: str = "") -> Finding:
-    """The finding on the event's clock, with its identity from where it is in its own subject."""
+def _placed(
+    item: Finding, shift_s: float, clock: Clock, own: dict[str, Any], *, of: str = "", rate: float = 1.0
+) -> Finding:
+    """The finding on the event's clock (`rate` of its seconds in one of its subject's), with its identity.
+
+    The identity is of where it is in its own subject.
+    """
     identity = [item.kind, own.get("recording"), own.get("log"), own.get("stream"), of, item.channel]
     text = json.dumps([*identity, f"{item.start_s:.6f}", f"{item.end_s:.6f}"])
-    start = round(item.start_s + shift_s, 9)
+    start, end = (round(second * rate + shift_s, 9) for second in (item.start_s, item.end_s))
     return dataclasses.replace(
         item,
         **own,
         finding_id="f-" + hashlib.blake2s(text.encode(), digest_size=5).hexdigest(),
         start_s=start,
-        end_s=round(item.end_s + shift_s, 9),
+        end_s=end,
         start_utc=clock.text(start),
     )
 

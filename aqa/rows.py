@@ -72,6 +72,7 @@ def recording_row(
         start_s=clock.of_recording(path),
         start_utc=utc_text(clock.recording_ns[path]) if known else None,
         start_from=clock.recording_from[path],
+        start_error_ms=clock.start_error_ms(path),
         active_speech_level_dbfs=max(active, default=None),
         speech_activity_pct=_activity(tracks),
         noise_floor_dbfs=min(floors, default=None),
