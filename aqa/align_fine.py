@@ -17,6 +17,7 @@ WINDOW_S, MIN_WINDOW_S = 30.0, 5.0
 WINDOWS = 6  # at least so many, where the recording is long enough for windows of MIN_WINDOW_S
 MOST_WINDOWS = 400
 AGREE_S = (0.01, 0.04)  # scatter of windows that belong together: of good ones 0.5 to 6 ms, measured (module's tests)
+PAUSES_AGREE_S = (0.1, 0.2)  # of windows that only pauses place: those are announced up to 200 ms late
 HOLE_S, MIN_HOLES = 0.003, 5  # holes of packets are exact but for the recorder's clock; three lie on a line by chance
 FIT_REACH = 10  # hops: the coarse search is within 40 ms, and sizes lead levels by up to 30 ms
 _ONSET = (0.18, -1.1, 1.0, 0.38, -0.19)
@@ -97,7 +98,7 @@ def _peak(part: Floats, packets: Wave, low: int, lags: int) -> tuple[float, floa
     return lag, match / (1 - match)
 
 
-def fit(found: Windows) -> Line | None:
+def fit(found: Windows, agree_s: tuple[float, float] = AGREE_S) -> Line | None:
     """Theil-Sen, then weighted least squares over what lies near it; None for no window."""
     x, y = found.middle_s, found.at_s
     if not len(x):
@@ -108,7 +109,7 @@ def fit(found: Windows) -> Line | None:
     line = Line(float(np.median(y - slope * x)), slope, np.ones(len(x), np.bool_), 0.0, float(x.mean()), 0.0)
     for _ in range(3):
         off = np.abs(y - line.at_s - line.slope * x)
-        agree = off <= np.clip(3 * 1.4826 * np.median(off), *AGREE_S)
+        agree = off <= np.clip(3 * 1.4826 * np.median(off), *agree_s)
         if agree.sum() < 3:
             return Line(line.at_s, line.slope, agree, float(off.mean()), float(x.mean()), float(x.std()))
         line = _least_squares(found, agree)
