@@ -22,7 +22,8 @@ LOST, NOTHING = 127, 126
 """Instead of a value: a packet that never came; time for which nothing was sent."""
 KNOT_S = 10.0  # a window that holds enough packets for one of least delay, and in which 200 ppm move 2 ms
 LOOK_AHEAD_S = 0.0065  # of Opus's encoder for voip and audio: 4 ms delay compensation + 2.5 ms (opus_encoder.c)
-SPREAD_DB = 3.0  # between the 10th and 90th percentile of what tells loudness: less says nothing
+SHARES_PCT = (1, 99.5)  # of levels: who speaks for 20 s in an hour has said something
+SPREAD_DB = 3.0  # between them: less is no speech
 SIZE_DB = 3.0  # of level for 1 dB of size: libopus's voip packets span 18 dB at 32 kb/s, speech and pauses 50
 LOUD_DB = 15.9  # ITU-T P.56 6.2: margin of the threshold below the active level
 HANG_S = 0.2  # ITU-T P.56 6.2: hangover
@@ -114,7 +115,7 @@ def _levels(stream: Stream, slots: Slots) -> NDArray[np.int8] | None:
     """RFC 6464 levels, where most packets have one and they are not all the same."""
     level = stream.level_dbov[slots.packet]
     known = level != NO_LEVEL
-    if known.mean() < 0.5 or np.ptp(np.percentile(level[known], (10, 90))) < SPREAD_DB:
+    if known.mean() < 0.5 or np.ptp(np.percentile(level[known], SHARES_PCT)) < SPREAD_DB:
         return None
     return np.where(known, np.clip(level, -127, 0), LOST).astype(np.int8)
 

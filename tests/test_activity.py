@@ -66,6 +66,10 @@ def test_levels_that_never_change_are_not_believed():
     assert activity(voice([-127] * 300)) is None
 
 
+def test_who_speaks_for_one_part_in_a_hundred_has_spoken():
+    assert activity(voice([-80] * 990 + [-30] * 10)).kind == "level"
+
+
 def test_an_unknown_clock_says_nothing():
     unknown = dataclasses.replace(voice(LEVELS), clock_rate_hz=None, stretch_clock_hz=(None,))
     assert activity(unknown) is None
