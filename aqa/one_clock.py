@@ -22,7 +22,6 @@ class Joined:
 
     clock: Clock
     checked: tuple[Aligned, ...]  # recordings whose start was given, and was held against packets
-    refused: Mapping[str, str]  # recording -> why it could not be joined
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ def one_clock(measured: Measured) -> Joined:
     ]
     voices = list(_voices(measured, clock)) if paths else []
     if not voices:  # recordings with participants are made of packets: theirs is the packets' clock already
-        return Joined(clock, (), {})
+        return Joined(clock, ())
     found: dict[str, Alignment] = {}
     checked, refused = [], {}
     for path in paths:
@@ -61,7 +60,8 @@ def one_clock(measured: Measured) -> Joined:
             if result.confidence < MIN_CONFIDENCE:
                 continue  # too little to say anything against, or for, what was given
         found[path] = result
-    return Joined(_with(measured, clock, found, checked), tuple(checked), refused)
+    placed = dataclasses.replace(_with(measured, found, checked), refused=refused)
+    return Joined(placed, tuple(checked))
 
 
 def _voices(measured: Measured, clock: Clock) -> Iterator[_Voice]:
@@ -114,7 +114,7 @@ def _length_s(measured: Measured, path: str) -> float:
     return max(track.samples / track.sample_rate_hz for track in measured.recordings[path][1])
 
 
-def _with(measured: Measured, clock: Clock, found: Mapping[str, Alignment], checked: Sequence[Aligned]) -> Clock:
+def _with(measured: Measured, found: Mapping[str, Alignment], checked: Sequence[Aligned]) -> Clock:
     """The clock with what was found: second 0 moves where a recording begins earlier than all that was known."""
     kept = {one.recording: one for one in checked if not one.contradicted}
     starts = {path: one.start_ns for path, one in found.items() if path not in kept}

@@ -180,7 +180,8 @@ def _not_measured(
     for path in sorted(set(measured.recordings) - set(clock.recording_ns)):
         if rows:
             bring = f'start = ... of "{path}" in event.toml'
-            lines.append((f"Causes of faults in {path}", "its start in UTC is not known", bring))
+            against = f"; held against the packets, {clock.refused[path]}" if path in clock.refused else ""
+            lines.append((f"Causes of faults in {path}", f"its start in UTC is not known{against}", bring))
     for path, log in sorted(measured.logs.items()):
         if log.note:
             lines.append((f"When packets came in {path}", log.note, "a packet capture of the room's server"))

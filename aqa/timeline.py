@@ -61,6 +61,7 @@ class Clock:
     behind_s: Mapping[str, float] = field(default_factory=dict)  # how much later than its packets it has a sound,
     # where its start was given and the packets do not contradict it: buffer and mixer; 0 where start is aligned
     drift_ppm: Mapping[str, float] = field(default_factory=dict)  # above 0: fast against packets, where told
+    refused: Mapping[str, str] = field(default_factory=dict)  # recording -> why packets could not place it
 
     @classmethod
     def of(cls, measured: Measured, aligned: Mapping[str, int] | None = None) -> "Clock":

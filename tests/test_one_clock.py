@@ -22,6 +22,7 @@ GIVEN = {
     "wrong.wav": UTC.format(20 + START_S + BUFFER_S - 12.5),
     "zone.wav": "2023-11-15T03:43:25.080Z",
     "other.wav": RIGHT,
+    "stray.wav": None,
 }
 
 
@@ -41,7 +42,7 @@ def made(tmp_path_factory):
     decoded = pairs.decoded(one, np.zeros(len(one.packets), np.bool_))
     toml = '[[packet_logs]]\npath = "room.pcap"\n[codecs]\n111 = "opus/48000/2"\n'
     for name, start in GIVEN.items():
-        sound = pairs.speech(77, SECONDS) if name == "other.wav" else decoded
+        sound = pairs.speech(77, SECONDS) if name in ("other.wav", "stray.wav") else decoded
         soundfile.write(folder / name, pairs.recording([sound], start_s=START_S, seconds=80.0), pairs.RATE)
         toml += f'[[recordings]]\npath = "{name}"\n' + (f"start = {start}\n" if start else "")
     (folder / "event.toml").write_text(toml)
@@ -52,7 +53,8 @@ def made(tmp_path_factory):
         polars.read_parquet(folder.parent / "d" / name / "room.parquet").to_dicts()
         for name in ("recordings", "findings")
     )
-    return {row["recording"]: row for row in recordings}, findings
+    event = polars.read_parquet(folder.parent / "d" / "events" / "room.parquet").to_dicts()[0]
+    return {row["recording"]: row for row in recordings}, findings, json.loads(event["not_measured"])
 
 
 @pytest.mark.parametrize("name", ["unknown.wav", "wrong.wav", "zone.wav"])
@@ -73,6 +75,12 @@ def test_a_right_start_is_kept_and_its_error_stated(made):
 def test_a_recording_of_something_else_is_not_joined(made):
     row = made[0]["other.wav"]
     assert row["start_from"] == "settings" and row["start_error_ms"] is None
+
+
+def test_why_a_recording_without_a_start_is_not_joined_is_said(made):
+    assert made[0]["stray.wav"]["start_from"] == "unknown"
+    (line,) = [line for line in made[2] if line["what"] == "Causes of faults in stray.wav"]
+    assert "held against the packets, no place stands out" in line["why"]
 
 
 def test_the_contradictions_are_said(made):
