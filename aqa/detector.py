@@ -2,7 +2,7 @@
 
 A detector is one file in `aqa/detectors/`: a docstring with fixed headings, a frozen dataclass of settings, and
 one function, named after the kind of finding it makes, that turns its subject (Track, Media, Stream, Played,
-StatsTrack or Whole) into findings with times in seconds of that subject.
+StatsTrack, Aligned or Whole) into findings with times in seconds of that subject.
 """
 
 import dataclasses
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeVar
 
+from aqa.align import Aligned
 from aqa.model import KINDS, Finding, Media, Source, StatsTrack, Stream, Track
 from aqa.playout import Played
 from aqa.whole import Whole
@@ -22,7 +23,7 @@ from aqa.whole import Whole
 HEADINGS = ("What it finds", "Why it matters", "What fools it", "Thresholds and their source", "What to do")
 """The headings that every detector's documentation has, in this order."""
 
-Subject = Track | Media | Stream | Played | StatsTrack | Whole
+Subject = Track | Media | Stream | Played | StatsTrack | Aligned | Whole
 Find = TypeVar("Find", bound=Callable[..., Iterable[Finding]])
 
 

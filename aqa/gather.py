@@ -1,10 +1,12 @@
 """All that is known of an event put on its own clock, for what is judged of the event as a whole."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 
+from aqa.activity import activity, loud
 from aqa.history import Line, Point
 from aqa.known import CLOCK_ERROR_S, Known
 from aqa.model import HOP_S, Finding, Flags, Stream, StreamRow, Track, utc_ns
@@ -25,7 +27,25 @@ def flow_key(row: StreamRow) -> FlowKey:
     return row.log, row.ssrc, row.src, row.dst
 
 
-def sending_spans(stream: Stream, base_ns: int) -> Spans:
+@dataclass(frozen=True)
+class Flow:
+    """When packets of a stream came, and when somebody spoke in them; event seconds."""
+
+    sending: Spans
+    loud: Spans | None
+    loud_from: str
+
+
+def flow_of(stream: Stream, base_ns: int) -> Flow:
+    """What the packets of one stream say of its sender; `base_ns` is the event's second 0 on the log's clock."""
+    found = activity(stream)
+    if found is None:
+        return Flow(_sending_spans(stream, base_ns), None, "")
+    said = loud(found)
+    return Flow(_sending_spans(stream, base_ns), said.speaking + (stream.log_start_ns - base_ns) * 1e-9, found.kind)
+
+
+def _sending_spans(stream: Stream, base_ns: int) -> Spans:
     """When packets of a stream came, in seconds since `base_ns`; pauses of over half a second are none."""
     arrival = np.sort(stream.arrival_ns) - base_ns
     cuts = np.flatnonzero(np.diff(arrival) > PAUSE_NS)
@@ -41,7 +61,7 @@ def known_of(measured: Measured, clock: Clock, whole: Whole) -> Known:
     return Known(
         whole,
         span_s=max(spans, default=0.0),
-        clock_error_s=dict.fromkeys(clock.recording_ns, CLOCK_ERROR_S),
+        clock_error_s={path: clock.error_s.get(path, CLOCK_ERROR_S) for path in clock.recording_ns},
         clock_from=dict(clock.recording_from),
         recorder={path: table.recorder.lower() for path, table in tables.items() if table.recorder},
     )
@@ -53,7 +73,7 @@ def whole_of(
     *,
     findings: Sequence[Finding],
     streams: Sequence[StreamRow],
-    sending: Mapping[FlowKey, Spans],
+    flows: Mapping[FlowKey, Flow],
 ) -> Whole:
     """The event as detectors of event kinds see it; `findings` and `streams` are those of its parts."""
     manifest, history = measured.event.manifest, measured.history
@@ -63,7 +83,7 @@ def whole_of(
         scheduled_s=clock.second(utc_ns(scheduled)) if scheduled and clock.zero_ns is not None else None,
         rooms=_rooms(measured, clock),
         heard=tuple(_heard(measured, clock)),
-        sent=tuple(_sent(measured, findings, streams, sending)),
+        sent=tuple(_sent(measured, findings, streams, flows)),
         listeners=_by_where(history.listeners, clock),
         load=_by_node(history.load, clock),
         complaints=_said(history.feedback, clock),
@@ -91,17 +111,17 @@ def _heard(measured: Measured, clock: Clock) -> Iterator[Heard]:
     for path, (_, tracks) in sorted(measured.recordings.items()):
         if not tracks:
             continue
-        table, start = measured.event.recording_table(path), clock.of_recording(path)
-        speech = union(*(_spans(track.levels.speech, start) for track in tracks))
+        table, start, rate = measured.event.recording_table(path), clock.of_recording(path), clock.rate(path)
+        speech = union(*(_spans(track.levels.speech, start, rate) for track in tracks))
         yield Heard(
             recording=path,
             room=table.room,
             track=measured.track(path),
             intended=table.intended_audio,
             start_s=start,
-            end_s=start + max(track.samples / track.sample_rate_hz for track in tracks),
+            end_s=clock.from_recording(path, max(track.samples / track.sample_rate_hz for track in tracks)),
             speech=speech,
-            digital=_spans(_digital(tracks), start),
+            digital=_spans(_digital(tracks), start, rate),
             clocked=path in clock.recording_ns or (alone and clock.zero_ns is None),
         )
 
@@ -114,12 +134,12 @@ def _digital(tracks: Sequence[Track]) -> Flags:
     return out
 
 
-def _spans(mask: Flags, start_s: float) -> Spans:
-    return np.asarray(true_runs(mask) * HOP_S + start_s, np.float64)
+def _spans(mask: Flags, start_s: float, rate: float) -> Spans:
+    return np.asarray(true_runs(mask) * HOP_S * rate + start_s, np.float64)
 
 
 def _sent(
-    measured: Measured, findings: Sequence[Finding], streams: Sequence[StreamRow], sending: Mapping[FlowKey, Spans]
+    measured: Measured, findings: Sequence[Finding], streams: Sequence[StreamRow], flows: Mapping[FlowKey, Flow]
 ) -> Iterator[Sent]:
     for row in streams:
         if row.source != "packets":
@@ -127,9 +147,10 @@ def _sent(
         who = measured.event.manifest.participants.get(row.participant or "")
         mine = [f for f in findings if f.kind == "stall" and f.stream == row.ssrc and f.recording is None]
         stalls = union(np.array([(f.start_s, f.end_s) for f in mine]).reshape(-1, 2))
+        flow = flows[flow_key(row)]
         yield Sent(
             row.ssrc, row.log, row.room, row.participant, who.node if who else None, who.region if who else None,
-            row.vantage, row.cname, row.first_s, row.last_s, stalls, sending[flow_key(row)],
+            row.vantage, row.cname, row.first_s, row.last_s, stalls, flow.sending, flow.loud, flow.loud_from,
         )  # fmt: skip
 
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from aqa.detector import Subject
 from aqa.facts import event_facts
-from aqa.gather import FlowKey, flow_key, known_of, sending_spans, whole_of
+from aqa.gather import Flow, FlowKey, flow_key, flow_of, known_of, whole_of
 from aqa.model import Analysis, Finding, SecondRow, StreamRow, evidence
+from aqa.one_clock import Joined, one_clock
 from aqa.pauses import beside_others, of_the_room
 from aqa.playout import Played, play
 from aqa.receivers import kinds_of, place_of, track_rows, track_seconds_rows
@@ -24,19 +25,19 @@ from aqa.rows import event_row, loudest, packet_row, packet_seconds, recording_r
 from aqa.settings import Settings
 from aqa.streams import stream_row, stream_seconds
 from aqa.timeline import Clock, Measured
-from aqa.whole import Spans
 from aqa.why import with_causes
 
 
 def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     """The analysis of one event; status and verdict are worded by the report."""
-    clock = Clock.of(measured)
+    joined_clock = one_clock(measured)
+    clock = joined_clock.clock
     heard = _heard(measured, settings, clock)
-    sound = of_the_room(_in_recordings(measured, settings, clock), measured, clock)
+    sound = of_the_room(_in_recordings(measured, settings, joined_clock), measured, clock)
     found = [*sound, *heard.findings, *_in_stats(measured, settings, clock)]
     found.sort(key=_order)
     streams, stats = joined(heard.rows), track_rows(measured, clock)
-    whole = whole_of(measured, clock, findings=found, streams=streams, sending=heard.sending)
+    whole = whole_of(measured, clock, findings=found, streams=streams, flows=heard.flows)
     known = known_of(measured, clock, whole)
     logs = any(log.streams for log in measured.logs.values())
     place = partial(_of_whole, clock=clock)
@@ -76,7 +77,7 @@ class _Heard:
     findings: list[Finding] = field(default_factory=list)
     rows: list[StreamRow] = field(default_factory=list)
     seconds: list[SecondRow] = field(default_factory=list)
-    sending: dict[FlowKey, Spans] = field(default_factory=dict)  # when packets of each stream came
+    flows: dict[FlowKey, Flow] = field(default_factory=dict)  # when packets of each stream came, and were loud
 
 
 def _heard(measured: Measured, settings: Settings, clock: Clock) -> _Heard:
@@ -90,22 +91,25 @@ def _heard(measured: Measured, settings: Settings, clock: Clock) -> _Heard:
             out.findings.extend(found)
             row = packet_row(measured, path, stream_row(stream, base_ns, played=one, rows=codecs))
             out.rows.append(row)
-            out.sending[flow_key(row)] = sending_spans(stream, base_ns)
+            out.flows[flow_key(row)] = flow_of(stream, base_ns)
             out.seconds.extend(packet_seconds(measured, path, stream_seconds(stream, base_ns, played=one), found))
     return out
 
 
-def _in_recordings(measured: Measured, settings: Settings, clock: Clock) -> Iterator[Finding]:
+def _in_recordings(measured: Measured, settings: Settings, joined_clock: Joined) -> Iterator[Finding]:
+    clock = joined_clock.clock
+    checked = {one.recording: one for one in joined_clock.checked}
     for path, (media, tracks) in sorted(measured.recordings.items()):
         table = measured.event.recording_table(path)
         own = {"recording": path, "room": table.room, "track": measured.track(path)}
         claimed = dataclasses.replace(media, claims=(*media.claims, *clock.claims(measured, path)))
         sides = [_detected(settings, track) for track in beside_others(measured, path, tracks)]
         here = _detected(settings, claimed) + _join_channels(sides)
+        here += _detected(settings, checked[path]) if path in checked else []
         who = measured.channel_tracks(path)
         for item in here:
             by = {"track": who[item.channel]} if who and item.channel is not None else {}
-            yield _placed(item, clock.of_recording(path), clock, own | by)
+            yield _placed(item, clock.of_recording(path), clock, own | by, rate=clock.rate(path))
 
 
 def _in_stream(measured: Measured, settings: Settings, clock: Clock, path: str, one: Played) -> Iterator[Finding]:
@@ -160,16 +164,21 @@ def _join_channels(channels: Sequence[list[Finding]]) -> list[Finding]:
     return joined
 
 
-def _placed(item: Finding, shift_s: float, clock: Clock, own: dict[str, Any], *, of: str = "") -> Finding:
-    """The finding on the event's clock, with its identity from where it is in its own subject."""
+def _placed(
+    item: Finding, shift_s: float, clock: Clock, own: dict[str, Any], *, of: str = "", rate: float = 1.0
+) -> Finding:
+    """The finding on the event's clock (`rate` of its seconds in one of its subject's), with its identity.
+
+    The identity is of where it is in its own subject.
+    """
     identity = [item.kind, own.get("recording"), own.get("log"), own.get("stream"), of, item.channel]
     text = json.dumps([*identity, f"{item.start_s:.6f}", f"{item.end_s:.6f}"])
-    start = round(item.start_s + shift_s, 9)
+    start, end = (round(second * rate + shift_s, 9) for second in (item.start_s, item.end_s))
     return dataclasses.replace(
         item,
         **own,
         finding_id="f-" + hashlib.blake2s(text.encode(), digest_size=5).hexdigest(),
         start_s=start,
-        end_s=round(item.end_s + shift_s, 9),
+        end_s=end,
         start_utc=clock.text(start),
     )

@@ -77,6 +77,7 @@ def recording_row(
         start_s=clock.of_recording(path),
         start_utc=utc_text(clock.recording_ns[path]) if known else None,
         start_from=clock.recording_from[path],
+        start_error_ms=clock.start_error_ms(path),
         active_speech_level_dbfs=max(active, default=None),
         speech_activity_pct=_activity(tracks),
         noise_floor_dbfs=min(floors, default=None),
@@ -170,7 +171,8 @@ def _not_measured(
     for path in sorted(set(measured.recordings) - set(clock.recording_ns)):
         if rows:
             bring = f'start = ... of "{path}" in event.toml'
-            lines.append((f"Causes of faults in {path}", "its start in UTC is not known", bring))
+            against = f"; held against the packets, {clock.refused[path]}" if path in clock.refused else ""
+            lines.append((f"Causes of faults in {path}", f"its start in UTC is not known{against}", bring))
     for path, (media, _) in sorted(measured.recordings.items()):
         if media.container in CLOCKLESS and media.samples:
             what = f"Media that {path} lacks"

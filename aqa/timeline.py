@@ -57,12 +57,23 @@ class Clock:
     recording_ns: Mapping[str, int]  # UTC of sample 0, where known
     recording_from: Mapping[str, str]
     log_shift_ns: Mapping[str, int]  # from times of a log or stats dump to UTC: clock_offset_s, and where it begins
+    error_s: Mapping[str, float] = field(default_factory=dict)  # of a recording against packets, where measured
+    behind_s: Mapping[str, float] = field(default_factory=dict)  # how much later than its packets it has a sound,
+    # where its start was given and the packets do not contradict it: buffer and mixer; 0 where start is aligned
+    drift_ppm: Mapping[str, float] = field(default_factory=dict)  # above 0: fast against packets, where told
+    refused: Mapping[str, str] = field(default_factory=dict)  # recording -> why packets could not place it
 
     @classmethod
-    def of(cls, measured: Measured) -> "Clock":
-        """Second 0 is the earliest room opening, recording or packet with a known UTC, or first sample of stats."""
-        starts, came_from = {}, {}
+    def of(cls, measured: Measured, aligned: Mapping[str, int] | None = None) -> "Clock":
+        """Second 0 is the earliest room opening, recording or packet with a known UTC, or first sample of stats.
+
+        `aligned` gives the UTC of sample 0 of recordings that packets have placed: it counts before all else.
+        """
+        starts: dict[str, int] = dict(aligned or {})
+        came_from = dict.fromkeys(starts, "aligned")
         for path, (media, _) in measured.recordings.items():
+            if path in starts:
+                continue
             table = measured.event.recording_table(path)
             came_from[path] = "settings" if table.start else "metadata" if media.start_ns is not None else "unknown"
             if table.start is not None:
@@ -98,6 +109,24 @@ class Clock:
             return ()
         seconds = (utc_ns(room.closed) - self.recording_ns[path]) / 1e9
         return (Claim("the closing of its room", seconds, sure=False),)
+
+    def start_error_ms(self, path: str) -> float | None:
+        """How far the start of a recording may be off the packets' clock, buffers included; None: not measured."""
+        if path not in self.error_s:
+            return None
+        return round(1000 * (self.error_s[path] + abs(self.behind_s.get(path, 0.0))), 3)
+
+    def rate(self, path: str) -> float:
+        """Event seconds in a second of the recording's own clock."""
+        return 1.0 / (1.0 + self.drift_ppm.get(path, 0.0) * 1e-6)
+
+    def from_recording(self, path: str, second: float) -> float:
+        """Event second of a second after the recording's sample 0."""
+        return self.of_recording(path) + second * self.rate(path)
+
+    def to_recording(self, path: str, second: float) -> float:
+        """Seconds after the recording's sample 0 of an event second: the inverse."""
+        return (second - self.of_recording(path)) / self.rate(path)
 
     def text(self, second: float) -> str | None:
         """UTC of an event second, where the event has a clock."""

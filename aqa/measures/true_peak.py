@@ -35,7 +35,7 @@ def _peak_kernel(x, bits, lo, hi, phases, gain, peak):  # type: ignore[no-untype
         largest = np.int32(0)
         for i in range(at - 11, end):
             largest = max(largest, bits[i] & np.int32(0x7FFFFFFF))
-        top = math.ldexp(float((largest & 0x7FFFFF) | 0x800000), int(largest >> 23) - 150)
+        top = float((largest & 0x7FFFFF) | 0x800000) * 2.0 ** float(int(largest >> 23) - 150)
         if top * gain > peak:
             near = 0
             for i in range(at - 11, end):
