@@ -8,17 +8,19 @@ from typing import Protocol
 
 import numpy as np
 
+from aqa.measures.bands import Bands
 from aqa.measures.hops import Hops
 from aqa.measures.levels import levels
 from aqa.measures.measure import Measure, Watcher
 from aqa.measures.runs import Runs, rules, table
+from aqa.measures.tones import Tones
 from aqa.model import Block, Candidates, Floats, Series, Track
 
 CHUNK = 1 << 16
 """Samples per channel that a measure sees at once."""
 
 Maker = Callable[[int, float], Measure]
-MEASURES: tuple[Maker, ...] = ()
+MEASURES: tuple[Maker, ...] = (Bands, Tones)
 """What is measured beside level, peak and held samples: each takes a sample rate in Hz and the least step (LSB)."""
 
 
