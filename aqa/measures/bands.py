@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aqa.compiled import compiled
 from aqa.measures.measure import Found
-from aqa.model import Floats, Series
+from aqa.model import Flags, Floats, Series, Track
 
 HOPS = 25  # in a second
 WINDOW_S = 1024 / 48_000  # 21 ms
@@ -134,3 +134,9 @@ class Bands:
         out = np.zeros((hops, len(names())), np.uint8)
         out[: min(hops, len(self.out))] = self.out[:hops]
         return Found(series={"bands": Series(1 / HOPS, names(), out)})
+
+
+def speech_of(track: Track) -> Flags:
+    """Whether each frame lies in active speech (ITU-T P.56), shape (hops,)."""
+    middles = (np.arange(len(track.series["bands"].values)) * 2 + 1) * 100 // (2 * HOPS)
+    return np.asarray(track.levels.speech[np.minimum(middles, max(0, len(track.levels.speech) - 1))])

@@ -22,17 +22,17 @@ _DB = np.float32(10 / np.log(10))  # numpy's log is four times as fast as its lo
 def _decimate_kernel(x, first, factor, out):  # type: ignore[no-untyped-def]
     """`out[k]`: mean of `x` around `first + k factor`, weights falling to zero a factor away on both sides."""
     scale = 1.0 / (factor * factor)
-    falling, rising = 0.0, 0.0  # of the step before: the half of the next one's triangle
+    rising = 0.0  # of the step before: the first half of the next triangle
     for k in range(-1, len(out)):
         at = first + k * factor
         here = x[at : at + factor]
-        before, falling, rising = rising, 0.0, 0.0
+        total, falling = 0.0, 0.0
         for i in range(factor):
-            value = float(here[i])
-            falling += value * (factor - i)
-            rising += value * i
+            total += float(here[i])
+            falling += total  # adds up to weights of factor, factor - 1 ... 1
         if k >= 0:
-            out[k] = (before + falling) * scale
+            out[k] = (rising + falling) * scale
+        rising = factor * total - falling  # weights of 0, 1 ... factor - 1
 
 
 def decimated(x: Floats, first: int, factor: int, count: int) -> Floats:

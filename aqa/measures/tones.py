@@ -16,8 +16,8 @@ TONES = ("hertz", "prominence_db", "level_dbfs", "share", "lines")
 MAINS_HZ = (50, 60)
 HARMONICS = 6
 HUM = tuple(
-    f"{what}_{mains}_hz" for mains in MAINS_HZ
-    for what in (*(f"prominence_{n}_db" for n in range(1, HARMONICS + 1)), "level_dbfs", "unsteady_db", "base")
+    f"{what}_{mains}" for mains in MAINS_HZ
+    for what in (*(f"prominence_{n}_db" for n in range(1, HARMONICS + 1)), "level_dbfs", "unsteady_db", "base_hz")
 )  # fmt: skip
 ECHO = ("lag_ms", "height", "noise", "frames", "next_height")
 HUM_S, ECHO_S = 30, 10
@@ -84,7 +84,7 @@ class Tones:
 def _table(rows: dict[int, tuple[float, ...]], seconds: int, hop_s: int, columns: tuple[str, ...]) -> Series:
     out = np.full((-(-seconds // hop_s), len(columns)), np.nan, np.float32)
     for at, row in rows.items():
-        out[at] = np.round(row, 3)
+        out[at] = row
     return Series(float(hop_s), columns, out)
 
 
