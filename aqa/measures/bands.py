@@ -82,7 +82,7 @@ def _bands_kernel(spectra, ranges, scale, sums, out):  # type: ignore[no-untyped
 class Bands:
     """The series `bands` while a channel goes by."""
 
-    def __init__(self, rate: int, lsb: float) -> None:
+    def __init__(self, rate: int, _lsb: float) -> None:
         from scipy.fft import next_fast_len  # noqa: PLC0415 - 0.1 s, and judging again does not need it
 
         self.rate = rate

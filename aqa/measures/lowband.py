@@ -1,4 +1,4 @@
-"""Fine spectra of what is below 1.5 kHz: the channel decimated to about 3 kHz, and 2 s of it every second.
+"""Fine spectra of what is below 1.5 kHz: the channel decimated to 3 kHz or a little more, and 2 s of it every second.
 
 Decimation by a triangle of two steps: it has double zeros at all multiples of the new rate, so what folds to below
 400 Hz is 33 dB down or more, and steady tones near such a multiple (which could pass for hum) 70 dB.
@@ -11,7 +11,7 @@ import numpy as np
 from aqa.compiled import compiled
 from aqa.model import Doubles, Floats
 
-RATE_HZ = 3000.0  # about; the sample rate divided by a whole number
+RATE_HZ = 3000.0  # at least; the sample rate divided by a whole number
 WINDOW_S = 2.048  # 4096 samples at 2 kHz, 0.49 Hz a bin
 BLACKMAN_HARRIS = (0.35875, -0.48829, 0.14128, -0.01168)  # Harris 1978, table 1: four terms, sidelobes -92 dB
 
@@ -48,7 +48,7 @@ class Lowband:
     def __init__(self, rate: int) -> None:
         from scipy.fft import next_fast_len  # noqa: PLC0415 - only when sound is measured
 
-        self.factor = max(1, round(rate / RATE_HZ))
+        self.factor = max(1, int(rate // RATE_HZ))
         self.rate = rate
         self.hertz = rate / self.factor
         self.length = int(next_fast_len(round(WINDOW_S * self.hertz), real=True))

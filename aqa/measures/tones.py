@@ -34,7 +34,7 @@ MIN_HUM_FRAMES, MIN_ECHO_FRAMES = 15, 5
 class Tones:
     """The three series while a channel goes by."""
 
-    def __init__(self, rate: int, lsb: float) -> None:
+    def __init__(self, rate: int, _lsb: float) -> None:
         self.low = Lowband(rate)
         self.before = self.after = self.low.factor
         self.bin_hz = self.low.hertz / self.low.length
@@ -64,7 +64,7 @@ class Tones:
             self.echo[self.last // ECHO_S] = echo(np.stack(self.echo_frames), self.low.hertz, self.low.length)
             self.echo_frames = []
 
-    def close(self, x: Floats, at: int, base: int) -> None:
+    def close(self, x: Floats, at: int, base: int) -> None:  # noqa: ARG002 - as the interface has it
         """No frame reaches over missing media."""
         self.low.restart()
 
@@ -187,8 +187,8 @@ def cepstrum(spectrum: Floats, rate_hz: float, length: int) -> Doubles:
 
     first, end = (round(hz * length / rate_hz) for hz in ECHO_HZ)
     nepers = spectrum[first:end].astype(np.float64) * (np.log(10) / 10)
-    taper = np.hanning(end - first)
+    taper = np.hanning(len(nepers))
     nepers -= np.average(nepers, weights=taper)
     padded = np.zeros(length)
-    padded[first:end] = nepers * taper / taper.sum()
+    padded[first : first + len(nepers)] = nepers * taper / taper.sum()
     return np.asarray(ifft(padded) * length)
