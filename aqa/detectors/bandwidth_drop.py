@@ -66,7 +66,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class _Wall:
-    """What is known beside one wall: per frame, the levels below and above it, its height, and whether speech is there."""
+    """What is known of one wall, per frame: levels below and above it, its height, and whether speech shows it."""
 
     khz: int
     below: Floats

@@ -45,9 +45,7 @@ def test_a_room_is_no_echo():
 
 def test_a_lag_that_changes_is_not_found():
     x = talk()
-    parts = [
-        echoed(x, lag, -12)[at * RATE : (at + 10) * RATE] for at, lag in zip(range(0, 40, 10), (100, 180, 260, 340))
-    ]
+    parts = [echoed(x, 100 + 8 * at, -12)[at * RATE : (at + 10) * RATE] for at in range(0, 40, 10)]
     assert not found(np.concatenate(parts))
 
 
