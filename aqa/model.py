@@ -229,6 +229,7 @@ class RecordingRow:
     active_speech_level_dbfs: float | None = col("P.56 active level of the loudest channel", default=None)
     speech_activity_pct: float | None = col("share of time at the active level", default=None)
     noise_floor_dbfs: float | None = col("level that 95 % of the frames with sound exceed", default=None)
+    bandwidth_hz: int | None = col("where speech ends as at a wall all along, widest channel", default=None)
     dc_offset: float | None = col("mean sample value, full scale 1", default=None)
     clipped_samples: int | None = col("samples in clipped runs", default=None)
     findings: int = col("findings on this recording", default=0)

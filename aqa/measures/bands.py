@@ -20,6 +20,7 @@ WALLS_KHZ = (4, 6, 8, 12, 16, 20)
 BELOW, ABOVE = (0.8, 0.95), (1.1, 1.25)
 """Bands beside a wall as shares of it: 3.2 to 3.8 and 4.4 to 5.0 kHz for 4 kHz."""
 EDGES_HZ = tuple(80.0 * 100.0 ** (i / 12) for i in range(13))  # 80 Hz to 8 kHz in twelve equal ratios
+WALL_DB, ALL_ALONG = 16.0, 0.9
 STEP_DB, LEAST_DB = 0.5, -127.5
 NOT_MEASURED, FLOOR = 0, 1
 """Bytes that stand for no media (or a band above half the sample rate), and for -127 dBFS and below."""
@@ -140,3 +141,21 @@ def speech_of(track: Track) -> Flags:
     """Whether each frame lies in active speech (ITU-T P.56), shape (hops,)."""
     middles = (np.arange(len(track.series["bands"].values)) * 2 + 1) * 100 // (2 * HOPS)
     return np.asarray(track.levels.speech[np.minimum(middles, max(0, len(track.levels.speech) - 1))])
+
+
+def bandwidth_hz(track: Track) -> int | None:
+    """The lowest wall that the channel's speech ends at, in Hz; None where there is none, or no speech.
+
+    As `detectors/bandwidth_drop.py` sees a wall, over all of the recording: nine of ten frames show 16 dB.
+    """
+    if "bands" not in track.series or track.levels.active_speech_dbfs is None:
+        return None
+    bands, speech = decibels(track.series["bands"]), speech_of(track)
+    for i, khz in enumerate(WALLS_KHZ):
+        below, above = bands[:, 2 * i], bands[:, 2 * i + 1]
+        if not np.isfinite(above).any():
+            return None
+        lit = speech & (below > float(np.nanquantile(above, 0.02)) + WALL_DB)
+        if lit.sum() >= HOPS and float((below[lit] - above[lit] >= WALL_DB).mean()) >= ALL_ALONG:
+            return khz * 1000
+    return None

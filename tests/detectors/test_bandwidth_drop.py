@@ -6,6 +6,7 @@ from scipy.signal import butter, sosfiltfilt
 from sound import noise, quantised, track
 
 from aqa.detector import registry
+from aqa.measures.bands import bandwidth_hz
 
 RATE = 48_000
 
@@ -46,7 +47,13 @@ def test_gain_changes_nothing(gain):
 
 
 def test_narrow_all_along_has_lost_nothing():
-    assert not found(narrowed(speech(), 0, 20, 3700))
+    x = narrowed(speech(), 0, 20, 3700)
+    assert not found(x) and bandwidth_hz(track(x, RATE)) == 4000
+
+
+def test_wide_sound_has_no_bandwidth_to_state():
+    assert bandwidth_hz(track(quantised(speech()), RATE)) is None
+    assert bandwidth_hz(track(np.zeros(RATE), RATE)) is None
 
 
 def test_wide_all_along():
