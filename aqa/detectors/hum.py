@@ -37,7 +37,7 @@ from aqa.measures.tones import HARMONICS, HUM, HUM_S, MAINS_HZ
 from aqa.model import Doubles, Finding, Flags, Track, evidence
 from aqa.picker import true_runs
 
-SAME_BASE_HZ = 0.1
+SAME_BASE_HZ = 0.2  # as far as mains wander
 LOW = 3  # the first harmonics
 
 
