@@ -230,6 +230,7 @@ class RecordingRow:
     speech_activity_pct: float | None = col("share of time at the active level", default=None)
     noise_floor_dbfs: float | None = col("level that 95 % of the frames with sound exceed", default=None)
     dc_offset: float | None = col("mean sample value of the channel with the largest, full scale 1", default=None)
+    bandwidth_hz: int | None = col("where speech ends as at a wall all along, widest channel", default=None)
     clipped_samples: int | None = col("samples in clipped runs", default=None)
     momentary_max_lufs: float | None = col("largest loudness of 400 ms (EBU Tech 3341)", default=None)
     short_term_max_lufs: float | None = col("largest loudness of 3 s (EBU Tech 3341)", default=None)

@@ -8,6 +8,7 @@ import numpy as np
 
 from aqa.detectors import clipping
 from aqa.manifest import Manifest
+from aqa.measures.bands import bandwidth_hz
 from aqa.model import EventRow, Finding, Floats, RecordingRow, SecondRow, StreamRow, Track, utc_ns, utc_text
 from aqa.receivers import unknown_of_listeners
 from aqa.scores import FORMULA, impairment, seconds_of_recording
@@ -81,6 +82,7 @@ def recording_row(
         active_speech_level_dbfs=max(active, default=None),
         speech_activity_pct=_activity(tracks),
         noise_floor_dbfs=min(floors, default=None),
+        bandwidth_hz=_bandwidth_hz(tracks),
         clipped_samples=int(sum((r.end_sample - r.start_sample).sum() for r in runs)) if tracks else None,
         findings=sum(f.recording == path and f.cause != "intended" for f in findings),
         impaired_seconds=score.impaired_seconds if score else None,
@@ -92,6 +94,13 @@ def recording_row(
 def _activity(tracks: Sequence[Track]) -> float | None:
     masks = [track.levels.speech for track in tracks if len(track.levels.speech)]
     return round(100 * max(float(mask.mean()) for mask in masks), 2) if masks else None
+
+
+def _bandwidth_hz(tracks: Sequence[Track]) -> int | None:
+    """None also where one channel has no wall."""
+    limits = [bandwidth_hz(track) for track in tracks if track.levels.active_speech_dbfs is not None]
+    known = [limit for limit in limits if limit is not None]
+    return max(known) if known and len(known) == len(limits) else None
 
 
 def loudest(tracks: Sequence[Track]) -> Floats:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from aqa.measures.bands import Bands
 from aqa.measures.discontinuity import Discontinuity
 from aqa.measures.hops import Hops
 from aqa.measures.levels import levels
@@ -18,6 +19,7 @@ from aqa.measures.offset import Offset
 from aqa.measures.pair import Pair
 from aqa.measures.repetition import Repetition
 from aqa.measures.runs import Runs, rules, table
+from aqa.measures.tones import Tones
 from aqa.measures.true_peak import TruePeak
 from aqa.model import Block, Candidates, Floats, Series, Track
 
@@ -25,7 +27,7 @@ CHUNK = 1 << 16
 """Samples per channel that a measure sees at once."""
 
 Maker = Callable[[int, float], Measure]
-MEASURES: tuple[Maker, ...] = (Loudness, TruePeak, Offset, Discontinuity, Repetition)
+MEASURES: tuple[Maker, ...] = (Loudness, TruePeak, Offset, Discontinuity, Repetition, Bands, Tones)
 """What is measured beside level, peak and held samples: each takes a sample rate in Hz and the least step (LSB)."""
 
 
