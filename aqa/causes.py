@@ -73,6 +73,8 @@ def captured(finding: Finding, known: Known) -> Finding | None:
     if finding.kind not in CAPTURED:
         return None
     alone = finding.track not in (None, "mix") and not any(known.others_hit(finding))
+    if not alone and finding.kind == "echo":  # a server adds none: a microphone has picked up a loudspeaker
+        return _with(finding, "sender_capture", sure=0.5, why="echo is made where a microphone hears a loudspeaker")
     if not alone:
         return _with(finding, "unexplained", why="missing packets don't make it, and it is not known to be of one")
     return _with(finding, "sender_capture", sure=0.65, only_on=finding.track)

@@ -135,7 +135,7 @@ def _in_stats(measured: Measured, settings: Settings, clock: Clock) -> Iterator[
 
 
 def _of_whole(item: Finding, clock: Clock) -> Finding:
-    return _placed(item, 0.0, clock, {"room": item.room})
+    return _placed(item, 0.0, clock, {"room": item.room, "recording": item.recording})
 
 
 def _detected(settings: Settings, subject: Subject) -> list[Finding]:

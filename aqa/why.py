@@ -9,6 +9,7 @@ from aqa.everybody import with_shared_causes
 from aqa.known import Known
 from aqa.model import Finding
 from aqa.settings import Settings
+from aqa.unsent import not_of_music, unsent
 from aqa.whole import Whole
 
 FIRST = frozenset(("room_restart",))
@@ -21,8 +22,9 @@ def with_causes(known: Known, settings: Settings, place: Place, *, logs: bool) -
 
     `known.whole.findings` are those of its parts; `logs` says whether there is any packet log.
     """
+    added = [place(item) for item in unsent(known.whole)] if "unintended_audio" not in settings.off else []
     restarts = _found(known.whole, settings, place, first=True)
-    known = _with(known, [*known.whole.findings, *restarts])
+    known = _with(known, [*not_of_music(known.whole.findings, added), *added, *restarts])
     known = _with(known, with_shared_causes(known.whole.findings, known.whole))
     known = _with(known, [_of_part(item, known, logs=logs) for item in known.whole.findings])
     explained: list[Finding] = []
