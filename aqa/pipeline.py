@@ -141,7 +141,7 @@ def _run(todo: Sequence[_Job], store: Store, options: Options, outcome: Outcome)
                 _finish(ready, store, options, outcome)
                 done += ready.bytes
             if job is not None:
-                _schedule(job, pool)
+                _schedule(job, pool, options.settings.optional())
                 waiting.append(job)
         options.progress(total, total, "")
         pool.close()
@@ -162,11 +162,11 @@ def _worker(parent: int) -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
-def _schedule(job: _Job, pool: ProcessPool) -> None:
+def _schedule(job: _Job, pool: ProcessPool, optional: tuple[str, ...]) -> None:
     codecs = dict(job.event.manifest.codecs)
     sizes = {item.path: item.bytes for item in job.inputs}
     for path in job.event.recordings:
-        arguments = (job.event.root / path,)
+        arguments = (job.event.root / path, optional)
         job.futures["recording", path] = pool.schedule(_recording, arguments, timeout=_patience(sizes.get(path, 0)))
     for path in job.event.logs:
         named = (job.event.root / path, path, codecs)
@@ -181,9 +181,9 @@ def _patience(size: int) -> float:
     return 600 + size / 50_000
 
 
-def _recording(path: Path) -> tuple[Media, list[Packed]]:
+def _recording(path: Path, optional: tuple[str, ...]) -> tuple[Media, list[Packed]]:
     decoder = open_recording(path)
-    tracks = measure(decoder)
+    tracks = measure(decoder, optional=optional)
     return decoder.media, [Packed.of(track) for track in tracks]
 
 
