@@ -231,6 +231,10 @@ class RecordingRow:
     noise_floor_dbfs: float | None = col("level that 95 % of the frames with sound exceed", default=None)
     dc_offset: float | None = col("mean sample value, full scale 1", default=None)
     clipped_samples: int | None = col("samples in clipped runs", default=None)
+    concealed_pct_estimated: float | None = col(
+        "mean likelihood that sound was made up by a decoder; clean sound reads 2 to 3; empty: not looked for",
+        default=None,
+    )
     findings: int = col("findings on this recording", default=0)
     impaired_seconds: int | None = col("impaired seconds of active speech", default=None)
     severely_impaired_seconds: int | None = col("severely impaired seconds of active speech", default=None)
