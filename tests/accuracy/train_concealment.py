@@ -1,6 +1,6 @@
 """Learn the model of `aqa/measures/concealment.py` from clips of the train split: 10 to 30 minutes on one core.
 
-    PYTHONPATH=.:tests python -m accuracy.train_concealment [--clips 160] [--out FILE]
+    PYTHONPATH=.:tests python -m accuracy.train_concealment [--clips 120] [--out FILE]
 
 Clips of all domains, 32 dB apart in level, go through real libopus (PyAV's and the system's, where there is one) as
 CELT, hybrid and SILK at many rates, half of them with losses; a part through MP3, AAC or Opus behind that; the rest
@@ -34,7 +34,7 @@ SHARES = {"narrow": 0.25, "synthetic": 0.13, "fullband": 0.15, "meeting": 0.2, "
 RECORDERS = ("mp3", "opus", "aac64", "aac96")
 HOP = RATE // HOPS_A_SECOND
 CLEAN, LOST, EITHER = 0, 1, 2
-KEPT = 0.15  # of clean hops: there are ten times as many
+KEPT = 0.2  # of clean hops: there are ten times as many
 _BUNDLED = aqa.opus.library
 
 
@@ -144,9 +144,9 @@ def learn(clips: int) -> HistGradientBoostingClassifier:
         rows.append(context(found)[keep])
         truth.append(label[keep] == LOST)
     x, y = np.concatenate(rows), np.concatenate(truth)
-    print(f"{len(x)} hops, {100 * y.mean():.1f} % of them lost; libopus {opus.version()}")
+    print(f"{len(x)} hops, {100 * y.mean():.1f} % of them lost; {opus.version()}")
     trees = HistGradientBoostingClassifier(
-        max_iter=120, learning_rate=0.12, max_leaf_nodes=24, min_samples_leaf=60, l2_regularization=5.0,
+        max_iter=90, learning_rate=0.12, max_leaf_nodes=24, min_samples_leaf=60, l2_regularization=5.0,
         early_stopping=False, max_bins=127, random_state=0,
     )  # fmt: skip
     return trees.fit(x, y, np.where(y, 1.0, 1 / KEPT))
@@ -175,7 +175,7 @@ def export(model: HistGradientBoostingClassifier, path: Path) -> None:
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--clips", type=int, default=160)
+    arguments.add_argument("--clips", type=int, default=120)
     arguments.add_argument("--out", type=Path, default=MODEL)
     given = arguments.parse_args()
     export(learn(given.clips), given.out)
