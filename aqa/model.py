@@ -236,6 +236,10 @@ class RecordingRow:
     short_term_max_lufs: float | None = col("largest loudness of 3 s (EBU Tech 3341)", default=None)
     speech_snr_db: float | None = col("active speech level over noise floor, of the best channel", default=None)
     loudness_by_track: str | None = col("integrated loudness of each participant, LUFS, JSON text", default=None)
+    concealed_pct_estimated: float | None = col(
+        "mean likelihood that sound was made up by a decoder; clean sound reads 2 to 3; empty: not looked for",
+        default=None,
+    )
     findings: int = col("findings on this recording", default=0)
     impaired_seconds: int | None = col("impaired seconds of active speech", default=None)
     severely_impaired_seconds: int | None = col("severely impaired seconds of active speech", default=None)

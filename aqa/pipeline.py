@@ -167,7 +167,7 @@ def _schedule(job: _Job, pool: ProcessPool, settings: Settings) -> None:
     codecs = dict(job.event.manifest.codecs)
     sizes = {item.path: item.bytes for item in job.inputs}
     for path in job.event.recordings:
-        arguments = (job.event.root / path, settings.vad.model == "silero")
+        arguments = (job.event.root / path, settings.vad.model == "silero", settings.optional())
         job.futures["recording", path] = pool.schedule(_recording, arguments, timeout=_patience(sizes.get(path, 0)))
     for path in job.event.logs:
         named = (job.event.root / path, path, codecs)
@@ -182,13 +182,13 @@ def _patience(size: int) -> float:
     return 600 + size / 50_000
 
 
-def _recording(path: Path, silero: bool) -> tuple[Media, list[Packed]]:
+def _recording(path: Path, silero: bool, optional: tuple[str, ...]) -> tuple[Media, list[Packed]]:
     decoder = open_recording(path)
     if silero:
         listening = Listening(decoder)
-        tracks = listening.heard(measure(listening))
+        tracks = listening.heard(measure(listening, optional=optional))
     else:
-        tracks = measure(decoder)
+        tracks = measure(decoder, optional=optional)
     return decoder.media, [Packed.of(track) for track in tracks]
 
 

@@ -58,6 +58,7 @@ def recording_row(
     score = impairment(row for row in seconds if row.recording == path)
     file = next(item for item in measured.inputs if item.path == path)
     active = [t.levels.active_speech_dbfs for t in tracks if t.levels.active_speech_dbfs is not None]
+    shares = [s for t in tracks if (s := t.facts.get("concealed_pct_estimated")) is not None]
     floors = [t.levels.noise_floor_dbfs for t in tracks if t.levels.noise_floor_dbfs is not None]
     runs = [clipping.trusted(t, clipping.Settings()) for t in tracks]
     known = path in clock.recording_ns
@@ -83,6 +84,7 @@ def recording_row(
         speech_activity_pct=_activity(tracks),
         noise_floor_dbfs=min(floors, default=None),
         bandwidth_hz=_bandwidth_hz(tracks),
+        concealed_pct_estimated=max(shares, default=None),
         clipped_samples=int(sum((r.end_sample - r.start_sample).sum() for r in runs)) if tracks else None,
         findings=sum(f.recording == path and f.cause != "intended" for f in findings),
         impaired_seconds=score.impaired_seconds if score else None,

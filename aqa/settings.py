@@ -105,6 +105,10 @@ class Settings:
         """The settings of one detector."""
         return self.detectors.get(item.kind) or item.settings()
 
+    def optional(self) -> tuple[str, ...]:
+        """Kinds whose detector asks, by its setting `measure`, for what the pass does not measure by default."""
+        return tuple(item.kind for item in self.active() if getattr(self.of(item), "measure", False))
+
     def as_dict(self) -> dict[str, Any]:
         """All values in force, defaults included: what reports print and fingerprints hash."""
         return {

@@ -106,9 +106,8 @@ def test_bandwidth_is_nothing_that_lost_packets_make():
 def test_what_a_microphone_does_is_of_one_participant(kind):
     found = causes.captured(hole(kind=kind, track="bob"), known(loss()))
     assert (found.cause, facts(found)["only_on"]) == ("sender_capture", "bob")
-    assert causes.captured(hole(kind=kind), known(loss())).cause == (
-        "sender_capture" if kind == "echo" else "unexplained"
-    )
+    in_mix = "sender_capture" if kind == "echo" else "unexplained"
+    assert causes.captured(hole(kind=kind), known(loss())).cause == in_mix
     if kind == "echo":
         return
     other = fault(kind, 9, 12, source="audio", recording="alice.wav", track="alice")

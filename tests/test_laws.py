@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from streams import stream
 
 from aqa.detector import HEADINGS, registry
-from aqa.measures.track import measure
+from aqa.measures.track import OPTIONAL, measure
 from aqa.model import KINDS, Block, StatsTrack, Stream, Track
 from aqa.playout import Buffer, Played, play
 
@@ -42,7 +42,8 @@ def tracks(samples, cuts=()):
     samples = np.atleast_2d(samples)
     edges = [0, *sorted(cuts), samples.shape[1]]
     blocks = [Block(a, np.ascontiguousarray(samples[:, a:b])) for a, b in pairwise(edges) if b > a]
-    return measure(SimpleNamespace(sample_rate_hz=RATE, channels=len(samples), lsb=LSB, blocks=lambda: iter(blocks)))
+    source = SimpleNamespace(sample_rate_hz=RATE, channels=len(samples), lsb=LSB, blocks=lambda: iter(blocks))
+    return measure(source, optional=OPTIONAL)
 
 
 def plain(findings):

@@ -3,13 +3,14 @@
 Cutting the input into other blocks changes nothing: chunks are refilled to one length before a measure sees them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
 
 from aqa.measures.bands import Bands
+from aqa.measures.concealment import Concealment
 from aqa.measures.discontinuity import Discontinuity
 from aqa.measures.hops import Hops
 from aqa.measures.levels import levels
@@ -30,6 +31,9 @@ Maker = Callable[[int, float], Measure]
 MEASURES: tuple[Maker, ...] = (Loudness, TruePeak, Offset, Discontinuity, Repetition, Bands, Tones)
 """What is measured beside level, peak and held samples: each takes a sample rate in Hz and the least step (LSB)."""
 
+OPTIONAL: dict[str, Maker] = {"concealment": Concealment}
+"""What is measured only where settings ask for it, since it costs more than the rest together; by kind of finding."""
+
 
 class Source(Protocol):
     """What can be measured: a decoder."""
@@ -43,12 +47,14 @@ class Source(Protocol):
     def blocks(self) -> Iterator[Block]: ...  # noqa: D102
 
 
-def measure(source: Source, chunk: int = CHUNK) -> list[Track]:
+def measure(source: Source, chunk: int = CHUNK, optional: Collection[str] = ()) -> list[Track]:
     """Every channel of `source`, measured; memory grows with what measures keep, not with samples.
 
+    `optional`: names of OPTIONAL that are measured too; names of detectors that need none of them are no error.
     The first two channels are also measured against each other (series `pair`); a channel alone costs nothing more.
     """
-    channels = [_Channel(source.sample_rate_hz, source.lsb, chunk) for _ in range(source.channels)]
+    makers = (*MEASURES, *(make for name, make in OPTIONAL.items() if name in optional))
+    channels = [_Channel(source.sample_rate_hz, source.lsb, chunk, makers) for _ in range(source.channels)]
     pair = Pair(source.sample_rate_hz) if source.channels >= 2 else None
     end = 0
     for block in source.blocks():
@@ -70,11 +76,11 @@ def measure(source: Source, chunk: int = CHUNK) -> list[Track]:
 class _Channel:
     """One channel while it goes by: the samples that measures may look at."""
 
-    def __init__(self, rate: int, lsb: float, chunk: int) -> None:
+    def __init__(self, rate: int, lsb: float, chunk: int, makers: Sequence[Maker]) -> None:
         self.rate, self.lsb = rate, lsb
         self.hops = Hops(rate)
         self.runs = [Runs(kind, rule, chunk) for kind, rule in rules(rate, lsb).items()]
-        self.more = [make(rate, lsb) for make in MEASURES]
+        self.more = [make(rate, lsb) for make in makers]
         self.measures: list[Watcher] = [self.hops, *self.runs, *self.more]
         self.after = max(measure.after for measure in self.measures)
         self.lead = max(measure.before for measure in self.measures)

@@ -90,10 +90,11 @@ def _measured(analysis: Analysis) -> Fact:
         parts.append(f"{count(packets, 'packet')} of {count(len(analysis.packet_streams), 'stream')}")
     if analysis.event.stats_tracks:
         parts.append(f"stats of {count(analysis.event.stats_tracks, 'received stream')}")
+    set_so = json.loads(analysis.event.settings)["detectors"]
     looked = [
         item
         for item in registry().values()
-        if item.kind not in json.loads(analysis.event.settings)["detectors"]["off"]
+        if item.kind not in set_so["off"] and set_so.get(item.kind, {}).get("measure", True)
     ]
     parts.append(f"{len(looked)} kinds of fault were looked for")
     return Fact("Measured", "; ".join(parts) + ".")

@@ -13,7 +13,7 @@ from accuracy.recorders import record
 from accuracy.scenarios import SCENARIOS
 from accuracy.sources import stable
 from aqa.detector import Detector, registry
-from aqa.measures.track import measure
+from aqa.measures.track import OPTIONAL, measure
 from aqa.model import Floats, Track
 
 CLEAN = "clean"
@@ -83,7 +83,7 @@ def _level(truth: Truth) -> str:
 
 def judged(samples: Floats, lsb: float, kinds: set[str]) -> dict[str, Rows]:
     """aqa's findings by kind, over all channels; what two channels say of one time is one."""
-    tracks = measure(Sound(samples, 48_000, lsb=lsb))
+    tracks = measure(Sound(samples, 48_000, lsb=lsb), optional=OPTIONAL)
     out: dict[str, Rows] = {}
     for kind in sorted(kinds):
         found = [(f.start_s, f.end_s, f.confidence) for track in tracks for f in detectors()[kind](track)]

@@ -1,0 +1,136 @@
+"""Sound that a decoder made up for lost packets: how likely each 5 ms of a channel is to be it.
+
+A model of boosted trees (`concealment_model.npz`, learnt by `tests/accuracy/train_concealment.py`) looks at 0.2 s of
+features around a hop. Runs of likely hops are candidates; what likelihood is enough is the detector's affair.
+An hour of 48 kHz without a pause takes some 7 s on a busy core, so the pass does it only where it is asked to.
+"""
+
+import logging
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aqa.measures.concealment_context import AFTER, BEFORE, UNLIKELY, judge
+from aqa.measures.concealment_kernels import COLUMNS, HIGH, LEVEL, LOUD, REPEAT, SILENT_DB
+from aqa.measures.concealment_rows import HOPS_A_SECOND, Features
+from aqa.measures.measure import Found
+from aqa.measures.trees import Trees, load
+from aqa.model import Candidates, Flags, Floats, Series
+from aqa.picker import merge, true_runs
+
+MODEL = Path(__file__).with_name("concealment_model.npz")
+FRAME_HOPS = 4  # 20 ms, the usual frame of Opus: evidence is averaged over one
+STEP = 0.25  # natural log of odds: what a kept value is rounded to
+REPEAT_STEP_DB = 0.2
+CANDIDATE = -1.0  # least mean log odds of a frame in a candidate
+APART_HOPS = 2  # candidates up to 10 ms apart are one
+MOST = 200_000  # candidates of a channel
+NAMES = ("peak_log_odds", "likely_ms", "repeat_db")
+SHARE_STEP_PCT = 0.25
+NOTHING = -128  # no media
+_UNHEARD = round(UNLIKELY / STEP)  # what is no sound, in steps
+
+Odds = NDArray[np.int8]
+_log = logging.getLogger(__name__)
+
+
+@cache
+def model() -> Trees:
+    """The model that comes with the program."""
+    return load(MODEL)[0]
+
+
+class Concealment:
+    """Likelihoods while one channel goes by; 2 bytes a hop."""
+
+    def __init__(self, rate: int, lsb: float) -> None:
+        del lsb
+        self.rate, self.features = rate, Features(rate)
+        self.before, self.after = self.features.before, self.features.after
+        self.kept: list[tuple[int, Odds, Odds]] = []  # first hop, log odds and repetition of it and what follows
+        self.rows, self.first = _silence(0), 0
+
+    def take(self, x: Floats, lo: int, hi: int, base: int) -> None:
+        """See `x[lo:hi]`: a hop is judged once the 80 ms after it are known."""
+        new = self.features.take(x, lo, hi, base)
+        if not len(self.rows):
+            self.rows, self.first = _silence(BEFORE), new.first - BEFORE
+        self._judge(new.values)
+
+    def close(self, x: Floats, at: int, base: int) -> None:
+        """The media ends: silence stands for what would follow."""
+        del x, at, base
+        if len(self.rows):
+            self._judge(_silence(AFTER))
+        self.features.close()
+        self.rows = _silence(0)
+
+    def _judge(self, more: Floats) -> None:
+        self.rows = np.concatenate((self.rows, more))
+        count = len(self.rows) - BEFORE - AFTER
+        if count <= 0:
+            return
+        odds = np.clip(np.rint(judge(self.rows, model()) / STEP), -127, 127).astype(np.int8)
+        repeat = np.rint(self.rows[BEFORE : BEFORE + count, REPEAT] / REPEAT_STEP_DB)
+        self.kept.append((self.first + BEFORE, odds, np.clip(repeat, 0, 127).astype(np.int8)))
+        self.rows, self.first = self.rows[count:], self.first + count
+
+    def found(self, samples: int) -> Found:
+        """Candidates, and the share that is likely made up of each second's sound."""
+        count = samples * HOPS_A_SECOND // self.rate
+        odds, repeat = np.full(count, NOTHING, np.int8), np.zeros(count, np.int8)
+        for first, some, alike in self.kept:
+            inside = min(len(some), count - first)
+            odds[first : first + inside], repeat[first : first + inside] = some[:inside], alike[:inside]
+        heard = odds > _UNHEARD
+        likely = np.where(heard, _likely(odds * np.float32(STEP)), 0).astype(np.float32)
+        series = Series(1.0, ("concealed_pct", "sound_pct"), _seconds(likely, heard))
+        share = 100 * float(likely.sum(dtype=np.float64)) / int(heard.sum()) if heard.any() else None
+        return Found(
+            series={"concealment": series},
+            runs={"concealment": self._candidates(odds, repeat, likely)},
+            facts={"concealed_pct_estimated": share},
+        )
+
+    def _candidates(self, odds: Odds, repeat: Odds, likely: Floats) -> Candidates:
+        """Runs in which the mean over a frame is not unlikely."""
+        mean = _frame_means(odds)
+        runs = merge(true_runs(mean >= CANDIDATE), APART_HOPS)
+        if len(runs) > MOST:
+            _log.warning("more than %d candidates of concealment in a channel: the later ones are left out", MOST)
+            runs = runs[:MOST]
+        features = [
+            (mean[a:b].max(), likely[a:b].sum() * 1000 / HOPS_A_SECOND, np.median(repeat[a:b]) * REPEAT_STEP_DB)
+            for a, b in runs
+        ]
+        starts, ends = (-(-runs[:, side] * self.rate // HOPS_A_SECOND) for side in (0, 1))
+        return Candidates(starts, ends, NAMES, np.array(features, np.float32).reshape(-1, len(NAMES)))
+
+
+def _silence(hops: int) -> Floats:
+    """Rows of what is not there."""
+    rows = np.zeros((hops, len(COLUMNS)), np.float32)
+    rows[:, (LEVEL, HIGH, LOUD)] = SILENT_DB
+    return rows
+
+
+def _likely(log_odds: Floats) -> Floats:
+    return np.asarray(1 / (1 + np.exp(-log_odds)), np.float32)
+
+
+def _frame_means(odds: Odds) -> Floats:
+    """Mean log odds of the 20 ms around each hop: of it, the one before and the two after."""
+    padded = np.pad(odds.astype(np.float32) * np.float32(STEP), (1, FRAME_HOPS - 2), constant_values=UNLIKELY)
+    means = sum(padded[i : i + len(odds)] for i in range(FRAME_HOPS)) / np.float32(FRAME_HOPS)
+    return np.asarray(means, np.float32)
+
+
+def _seconds(likely: Floats, heard: Flags) -> Floats:
+    """Share in per cent of each second that is likely made up, and that holds sound at all: (seconds, 2)."""
+    seconds = -(-len(likely) // HOPS_A_SECOND)
+    room = np.zeros((2, seconds * HOPS_A_SECOND), np.float32)
+    room[0, : len(likely)], room[1, : len(heard)] = likely, heard
+    shares = 100 * room.reshape(2, seconds, HOPS_A_SECOND).mean(axis=2).T
+    return np.ascontiguousarray(np.rint(shares / SHARE_STEP_PCT) * np.float32(SHARE_STEP_PCT))

@@ -1,0 +1,181 @@
+"""Learn the model of `aqa/measures/concealment.py` from clips of the train split: 10 to 30 minutes on one core.
+
+    PYTHONPATH=.:tests python -m accuracy.train_concealment [--clips 120] [--out FILE]
+
+Clips of all domains, 32 dB apart in level, go through real libopus (PyAV's and the system's, where there is one) as
+CELT, hybrid and SILK at many rates, half of them with losses; a part through MP3, AAC or Opus behind that; the rest
+is clean. Truth: hops inside lost packets in active speech that FEC did not repair. The 40 ms after a loss, and
+losses that can't be heard, count neither way. Trees: histogram gradient boosting (scikit-learn).
+"""
+
+import argparse
+import ctypes
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+import aqa.opus
+from accuracy import opus
+from accuracy.faults import Truth
+from accuracy.faults_coded import _truths, coded_clean
+from accuracy.material import Clip, one_clip
+from accuracy.opus import FRAME, Coder, gilbert_elliott, send
+from accuracy.recorders import record
+from accuracy.sources import RATE, stable
+from aqa.measures.concealment import MODEL
+from aqa.measures.concealment_context import AFTER, BEFORE, context
+from aqa.measures.concealment_kernels import LEVEL, LOUD, QUIET_DB, SILENT_DB
+from aqa.measures.concealment_rows import HOPS_A_SECOND, Features
+
+SHARES = {"narrow": 0.25, "synthetic": 0.13, "fullband": 0.15, "meeting": 0.2, "gated": 0.1, "music": 0.1,
+          "applause": 0.04, "noise": 0.03}  # fmt: skip
+RECORDERS = ("mp3", "opus", "aac64", "aac96")
+HOP = RATE // HOPS_A_SECOND
+CLEAN, LOST, EITHER = 0, 1, 2
+KEPT = 0.2  # of clean hops: there are ten times as many
+_BUNDLED = aqa.opus.library
+
+
+@cache
+def _system() -> ctypes.CDLL:
+    found = ctypes.CDLL("libopus.so.0")
+    found.opus_encoder_create.restype = found.opus_decoder_create.restype = ctypes.c_void_p
+    found.opus_get_version_string.restype = ctypes.c_char_p
+    return found
+
+
+def use_system(system: bool) -> None:
+    """Encode and decode with the system's libopus from now on, or with PyAV's."""
+    try:
+        aqa.opus.library = _system if system and _system() else _BUNDLED
+    except OSError:
+        aqa.opus.library = _BUNDLED
+
+
+def coder(rng: np.random.Generator) -> Coder:
+    """CELT, hybrid or SILK with some rate and options."""
+    family, fec, dtx = (
+        rng.choice(["celt", "hybrid", "silk"], p=[0.3, 0.4, 0.3]),
+        rng.random() < 0.2,
+        rng.random() < 0.15,
+    )
+    if family == "celt":
+        low = rng.random() < 0.3
+        return Coder("lowdelay" if low else "audio", 64_000 if low else int(rng.choice([48, 64, 96])) * 1000)
+    if family == "hybrid":
+        width = str(rng.choice(["FB", "FB", "SWB"]))
+        return Coder("voip", int(rng.choice([28, 32, 40])) * 1000, fec=bool(fec), dtx=bool(dtx), width=width)
+    width = str(rng.choice(["WB", "WB", "MB"]))
+    return Coder("voip", int(rng.choice([12, 16, 20])) * 1000, fec=bool(fec), dtx=bool(dtx), width=width)
+
+
+def losses(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Bursts of 1 to 10 packets well apart, or Gilbert's model at 2 to 20 %."""
+    if rng.random() < 0.4:
+        lost = gilbert_elliott(count, rng.uniform(0.02, 0.2), rng.uniform(1, 3), rng)
+        lost[:30] = False
+        return lost
+    lost, at = np.zeros(count, np.bool_), 30 + int(rng.integers(30))
+    while at < count - 20:
+        burst = int(rng.choice([1, 2, 3, 4, 5, 7, 10], p=[0.35, 0.2, 0.15, 0.1, 0.1, 0.05, 0.05]))
+        lost[at : at + burst] = True
+        at += burst + int(rng.integers(12, 45))
+    return lost
+
+
+def example(split: str, number: int) -> tuple[np.ndarray, tuple[Truth, ...], dict[str, object]]:
+    """Sound (n,) at 48 kHz, its truth, and what it is."""
+    rng = np.random.default_rng(stable(split, "conc", number))
+    domain = str(rng.choice(list(SHARES), p=list(SHARES.values())))
+    clip = one_clip(split, domain, 900_000 + number, seconds=(30.0, 45.0))
+    use_system(rng.random() < 0.35)
+    opus.CODERS["drawn"], sort = coder(rng), rng.random()
+    truths: tuple[Truth, ...] = ()
+    if sort < 0.62 and domain not in ("applause", "noise"):
+        clip, truths, sort = *_lossy(clip, rng), 0.0
+    elif sort < 0.75:
+        clip = coded_clean(clip, "drawn")
+    use_system(False)
+    again = rng.random() < (0.5 if sort >= 0.75 else 0.12)
+    recorder = str(rng.choice(RECORDERS)) if again else "pcm16"
+    samples, _ = record(clip.samples[None], recorder, clip.lsb)
+    about = {"domain": domain, "coder": opus.CODERS["drawn"], "recorder": recorder, "lossy": sort == 0.0}
+    return np.ascontiguousarray(samples[0]), truths, about
+
+
+def _lossy(clip: Clip, rng: np.random.Generator) -> tuple[Clip, tuple[Truth, ...]]:
+    lost = losses(len(clip.samples) // FRAME + 2, rng)
+    faulty = _truths(clip, send(clip.samples, opus.CODERS["drawn"], lost), lost, "drawn")
+    return Clip(
+        faulty.samples[0], clip.rate, clip.domain, clip.source, clip.seed, faulty.lsb, clip.split
+    ), faulty.truths
+
+
+def rows_of(samples: np.ndarray) -> np.ndarray:
+    """The features of all hops of a clip, in one piece."""
+    features = Features(RATE)
+    edge = features.before
+    return features.take(np.pad(samples, edge).astype(np.float32), edge, edge + len(samples), -edge).values
+
+
+def labels(hops: int, truths: tuple[Truth, ...]) -> np.ndarray:
+    """CLEAN, LOST or EITHER per hop."""
+    out = np.full(hops, CLEAN, np.int8)
+    for truth in truths:
+        start, end = truth.start_sample / HOP, truth.end_sample / HOP
+        out[max(0, int(start) - 1) : int(np.ceil(end)) + 8] = EITHER
+        if truth.observable:
+            out[int(np.ceil(start)) : int(end)] = LOST
+    return out
+
+
+def learn(clips: int) -> HistGradientBoostingClassifier:
+    """The model, from `clips` clips of the train split."""
+    rng, rows, truth = np.random.default_rng(0), [], []
+    for number in range(clips):
+        samples, truths, _ = example("train", number)
+        found = rows_of(samples)
+        label = labels(len(found), truths)[BEFORE : len(found) - AFTER]
+        judged = found[BEFORE : len(found) - AFTER]
+        sound = judged[:, LEVEL] > np.maximum(judged[:, LOUD] - QUIET_DB, SILENT_DB)
+        keep = sound & (label != EITHER) & ((label == LOST) | (rng.random(len(label)) < KEPT))
+        rows.append(context(found)[keep])
+        truth.append(label[keep] == LOST)
+    x, y = np.concatenate(rows), np.concatenate(truth)
+    print(f"{len(x)} hops, {100 * y.mean():.1f} % of them lost; {opus.version()}")
+    trees = HistGradientBoostingClassifier(
+        max_iter=90, learning_rate=0.12, max_leaf_nodes=24, min_samples_leaf=60, l2_regularization=5.0,
+        early_stopping=False, max_bins=127, random_state=0,
+    )  # fmt: skip
+    return trees.fit(x, y, np.where(y, 1.0, 1 / KEPT))
+
+
+def export(model: HistGradientBoostingClassifier, path: Path) -> None:
+    """The model as `aqa.measures.trees` reads it; learning rate and leaves' values are one there already."""
+    roots, parts, at = [], [], 0
+    for (tree,) in model._predictors:
+        nodes = tree.nodes
+        leaf = nodes["is_leaf"].astype(np.bool_)
+        roots.append(at)
+        parts.append([
+            np.where(leaf, 0, nodes["feature_idx"]).astype(np.int32),
+            np.where(leaf, 0, nodes["num_threshold"]).astype(np.float32),
+            np.where(leaf, 0, nodes["left"] + at).astype(np.int32),
+            np.where(leaf, 0, nodes["right"] + at).astype(np.int32),
+            np.where(leaf, nodes["value"], 0).astype(np.float32),
+        ])  # fmt: skip
+        at += len(nodes)
+    names = ("feature", "threshold", "left", "right", "value")
+    columns = {name: np.concatenate(column) for name, column in zip(names, zip(*parts, strict=True), strict=True)}
+    baseline = float(np.ravel(model._baseline_prediction)[0])
+    np.savez_compressed(path, roots=np.array(roots, np.int32), baseline=baseline, **columns)
+
+
+if __name__ == "__main__":
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--clips", type=int, default=120)
+    arguments.add_argument("--out", type=Path, default=MODEL)
+    given = arguments.parse_args()
+    export(learn(given.clips), given.out)
