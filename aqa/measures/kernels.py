@@ -7,15 +7,16 @@ All take one channel of a chunk with `lead` samples of context before `lo` and a
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from aqa.compiled import compiled, inlined
 
 FLOOR_DBFS = -200.0  # stands for minus infinity
 HOP_STATE = (2, 2)  # lengths of ints and reals of `hops`
 RUN_STATE = (2, 6)  # lengths of ints and reals of `runs`
 
 
-@njit("f8(f8)", cache=True)
+@inlined
 def _decibels(power: float) -> float:
     """Power (full scale 1) in dB, rounded to 0.01, never below the floor."""
     if power <= 1e-20:
@@ -23,7 +24,7 @@ def _decibels(power: float) -> float:
     return math.floor(1000.0 * math.log10(power) + 0.5) / 100.0
 
 
-@njit("f8(f4[::1], i8, i8)", cache=True)
+@inlined
 def _power(x, start, end):  # type: ignore[no-untyped-def]
     """Mean square of `x[start:end]`."""
     total = 0.0
@@ -32,7 +33,7 @@ def _power(x, start, end):  # type: ignore[no-untyped-def]
     return total / (end - start)
 
 
-@njit("f8(f4[::1], i8, i8)", cache=True)
+@inlined
 def _peak_power(x, start, end):  # type: ignore[no-untyped-def]
     """Square of the largest magnitude in `x[start:end]`."""
     largest = 0.0
@@ -41,8 +42,8 @@ def _peak_power(x, start, end):  # type: ignore[no-untyped-def]
     return largest * largest
 
 
-@njit("void(i8[::1], f8[::1], f4[::1], f4[::1])", cache=True)
-def _close_hop(ints, reals, level, peak):  # type: ignore[no-untyped-def]
+@inlined
+def _end_hop(ints, reals, level, peak):  # type: ignore[no-untyped-def]
     """Write the open hop's level and peak, if it holds samples, and empty it."""
     if ints[1] > 0:
         level[ints[0]] = _decibels(reals[0] / ints[1])
@@ -50,7 +51,13 @@ def _close_hop(ints, reals, level, peak):  # type: ignore[no-untyped-def]
     ints[1], reals[0], reals[1] = 0, 0.0, 0.0
 
 
-@njit("void(f4[::1], i8, i8, i8, i8, i8[::1], f8[::1], f4[::1], f4[::1])", cache=True)
+@compiled("void(int64[::1], float64[::1], float32[::1], float32[::1])")
+def _close_hop(ints, reals, level, peak):  # type: ignore[no-untyped-def]
+    """As `_end_hop`, at the end of the channel."""
+    _end_hop(ints, reals, level, peak)
+
+
+@compiled("void(float32[::1], int64, int64, int64, int64, int64[::1], float64[::1], float32[::1], float32[::1])")
 def _hops(x, lo, hi, base, rate, ints, reals, level, peak):  # type: ignore[no-untyped-def]
     """Level and peak per 10 ms; hop k starts at sample floor(k rate / 100), so that any rate works.
 
@@ -61,21 +68,22 @@ def _hops(x, lo, hi, base, rate, ints, reals, level, peak):  # type: ignore[no-u
     while at < hi:
         hop = (100 * (base + at) + 99) // rate
         if hop != ints[0]:
-            _close_hop(ints, reals, level, peak)
+            _end_hop(ints, reals, level, peak)
             ints[0] = hop
         end = min(hi, (hop + 1) * rate // 100 - base)
-        total, largest = reals[0], reals[1]
+        total, largest = reals[0], np.float32(reals[1])
         for i in range(at, end):
             value = float(x[i])
             total += value * value
-            largest = max(largest, abs(value))
+        for i in range(at, end):
+            largest = max(largest, abs(x[i]))
         reals[0], reals[1] = total, largest
         ints[1] += end - at
         at = end
 
 
-@njit("i8(f4[::1], i8, i8, f8[::1], i8[::1], f8[::1], i8[:, ::1], f8[:, ::1], i8)", cache=True)
-def _close_run(x, at, base, rule, ints, reals, spans, values, count):  # type: ignore[no-untyped-def]
+@inlined
+def _end_run(x, at, base, rule, ints, reals, spans, values, count):  # type: ignore[no-untyped-def]
     """Write the open run, which ends before `x[at]`, if it was long enough; returns the new count."""
     if ints[1] >= int(rule[0]) and reals[5] > 0.0:
         context, edge = int(rule[3]), int(rule[4])
@@ -88,33 +96,68 @@ def _close_run(x, at, base, rule, ints, reals, spans, values, count):  # type: i
     return count
 
 
-@njit("i8(f4[::1], i8, i8, i8, f8[::1], i8[::1], f8[::1], i8[:, ::1], f8[:, ::1])", cache=True)
+_RUN = "float64[::1], int64[::1], float64[::1], int64[:, ::1], float64[:, ::1]"
+
+
+@compiled(f"int64(float32[::1], int64, int64, {_RUN}, int64)")
+def _close_run(x, at, base, rule, ints, reals, spans, values, count):  # type: ignore[no-untyped-def]
+    """As `_end_run`, where media ends."""
+    return _end_run(x, at, base, rule, ints, reals, spans, values, count)
+
+
+@inlined
+def _hopeless(x, lo, hi, rule, length, largest):  # type: ignore[no-untyped-def]
+    """Whether no run that counts can begin or go on in `x[lo:hi]`, a block shorter than half of the least run.
+
+    A flat top below the least maximum never counts. Else the steps into the block and out of it have to be breaks.
+    """
+    if rule[6] > 0.0:
+        return length < int(rule[0]) and largest < rule[6]
+    into, out = abs(float(x[lo]) - float(x[lo - 1])), abs(float(x[hi]) - float(x[hi - 1]))
+    return length < int(rule[0]) and into > rule[1] and out > rule[1]
+
+
+@compiled(f"int64(float32[::1], int64, int64, int64, {_RUN})")
 def _runs(x, lo, hi, base, rule, ints, reals, spans, values):  # type: ignore[no-untyped-def]
     """Runs of samples that stay within `step` of the one before and `span` of the run's first; returns how many.
 
     `rule` = (minimum length, step, span, context, edge, full scale, least of own maximum); `ints` = (start of the
     open run, its length), `reals` = (its value, level before, peak before, channel's maximum, minimum, counts).
+    Whole blocks in which nothing can count are passed over: that is most of all sound.
     """
     count, least, context, edge = 0, int(rule[0]), int(rule[3]), int(rule[4])
     length, first, step, span = ints[1], reals[0], rule[1], rule[2]
     highest, lowest = reals[3], reals[4]
-    for i in range(lo, hi):
-        value = float(x[i])
-        if length > 0 and abs(value - float(x[i - 1])) <= step and abs(value - first) <= span:
-            length += 1
-        else:
-            if length >= least:
-                ints[0], ints[1], reals[0] = base + i - length, length, first
-                count = _close_run(x, i, base, rule, ints, reals, spans, values, count)
+    block = 64 if rule[6] > 0.0 else max(1, min(64, least // 2))
+    at = lo
+    while at < hi:
+        end = min(at + block, hi)
+        top, bottom = x[at], x[at]
+        for i in range(at, end):
+            top, bottom = max(top, x[i]), min(bottom, x[i])
+        if _hopeless(x, at, end, rule, length, max(float(top), -float(bottom))):
+            highest, lowest = max(highest, float(top)), min(lowest, float(bottom))
+            length, first = 1, float(x[end - 1])
+            at = end
+            continue
+        for i in range(at, end):
+            value = float(x[i])
             highest, lowest = max(highest, value), min(lowest, value)
-            length, first = 1, value
-        if length == least:
-            size = abs(first)
-            own = size >= rule[6] and (first >= highest - step or first <= lowest + step)
-            reals[5] = 1.0 if own or size >= rule[5] else 0.0
-            start = i + 1 - length
-            reals[1] = _decibels(_power(x, start - context, start))
-            reals[2] = _decibels(_peak_power(x, start - edge, start))
+            if length > 0 and abs(value - float(x[i - 1])) <= step and abs(value - first) <= span:
+                length += 1
+            else:
+                if length >= least:
+                    ints[0], ints[1], reals[0] = base + i - length, length, first
+                    count = _end_run(x, i, base, rule, ints, reals, spans, values, count)
+                length, first = 1, value
+            if length == least:
+                size = abs(first)
+                own = size >= rule[6] and (first >= highest - step or first <= lowest + step)
+                reals[5] = 1.0 if own or size >= rule[5] else 0.0
+                start = i + 1 - length
+                reals[1] = _decibels(_power(x, start - context, start))
+                reals[2] = _decibels(_peak_power(x, start - edge, start))
+        at = end
     ints[0], ints[1], reals[0] = base + hi - length, length, first
     reals[3], reals[4] = highest, lowest
     return count

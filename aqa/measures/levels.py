@@ -6,9 +6,9 @@ The yardstick of every relative threshold: meetings at -37 dBFS are judged as fu
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from aqa.compiled import compiled, inlined
 from aqa.model import HOP_S, Floats, Levels
 
 MARGIN_DB = 15.9  # ITU-T P.56 6.1: margin between threshold and active level
@@ -20,7 +20,7 @@ _BINS = 2100  # 0.1 dB from -200 dBFS on
 """Resolution of the histograms: memory does not grow with the series."""
 
 
-@njit("f8(f4, f8, f8[::1])", cache=True)
+@inlined
 def _envelope(level, smoothing, state):  # type: ignore[no-untyped-def]
     """The next value of the two-pole envelope in dBFS; missing media (NaN) lets it fall."""
     power = 10.0 ** (level / 10.0) if level > -199.0 else 0.0
@@ -29,27 +29,30 @@ def _envelope(level, smoothing, state):  # type: ignore[no-untyped-def]
     return -200.0 if state[1] <= 1e-10 else 20.0 * math.log10(state[1])
 
 
-@njit("f8(f4[::1], f8, i8, i8[::1], i8[::1])", cache=True)
-def _activity(level, smoothing, hangover, histogram, active):  # type: ignore[no-untyped-def]
+@compiled("float64(float32[::1], float64, float64[::1], float64[::1], int64[::1], int64[::1])")
+def _activity(level, smoothing, state, recent, histogram, active):  # type: ignore[no-untyped-def]
     """One pass: histograms (0.1 dB) of level and of the held envelope; returns the sum of power.
 
     A hop is active at threshold c exactly if the envelope reached c in it or in the `hangover` hops before: if the
-    largest of those, the held envelope, did.
+    largest of those, the held envelope, did. `recent` has room for them, -200 at first.
     """
-    state, recent, total = np.zeros(2), np.full(hangover + 1, -200.0), 0.0
+    total = 0.0
     for i in range(len(level)):
-        recent[i % (hangover + 1)] = _envelope(level[i], smoothing, state)
+        recent[i % len(recent)] = _envelope(level[i], smoothing, state)
         if not math.isnan(level[i]):
+            held = -200.0
+            for k in range(len(recent)):
+                held = max(held, recent[k])
             total += 10.0 ** (level[i] / 10.0) if level[i] > -199.0 else 0.0
             histogram[min(2099, max(0, int((level[i] + 200.0) * 10.0)))] += 1
-            active[min(2099, max(0, int((recent.max() + 200.0) * 10.0)))] += 1
+            active[min(2099, max(0, int((held + 200.0) * 10.0)))] += 1
     return total
 
 
-@njit("void(f4[::1], f8, i8, f8, b1[::1])", cache=True)
-def _mark(level, smoothing, hangover, threshold, speech):  # type: ignore[no-untyped-def]
+@compiled("void(float32[::1], float64, int64, float64, float64[::1], boolean[::1])")
+def _mark(level, smoothing, hangover, threshold, state, speech):  # type: ignore[no-untyped-def]
     """A second pass instead of a kept envelope, which would be as large as the series: where speech is active."""
-    state, left = np.zeros(2), 0
+    left = 0
     for i in range(len(level)):
         left = hangover + 1 if _envelope(level[i], smoothing, state) >= threshold else left - 1
         speech[i] = left > 0
@@ -63,11 +66,11 @@ def levels(level_dbfs: Floats) -> Levels:
     """
     series = np.ascontiguousarray(level_dbfs)
     histogram, active = np.zeros(_BINS, np.int64), np.zeros(_BINS, np.int64)
-    power = _activity(series, SMOOTHING, HANGOVER_HOPS, histogram, active)
+    power = _activity(series, SMOOTHING, np.zeros(2), np.full(HANGOVER_HOPS + 1, -200.0), histogram, active)
     speech_level = _active_level(active, power)
     speech = np.zeros(len(series), np.bool_)
     if speech_level is not None:
-        _mark(series, SMOOTHING, HANGOVER_HOPS, speech_level - MARGIN_DB, speech)
+        _mark(series, SMOOTHING, HANGOVER_HOPS, speech_level - MARGIN_DB, np.zeros(2), speech)
     return Levels(speech_level, _noise_floor(histogram), speech)
 
 

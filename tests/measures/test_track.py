@@ -38,7 +38,8 @@ def naive_runs(x, rate, lsb):
             tops.append((start, n))
             start = n
         firsts = [float(x[s]) for s, _ in tops]
-        highest, lowest = max([0.0, *firsts]), min([0.0, *firsts])  # silence lies between a channel's extremes
+        everything = [0.0, *(float(v) for v in x)]  # silence lies between a channel's extremes
+        highest, lowest = max(everything), min(everything)
         for (s, e), value in zip(tops, firsts, strict=True):
             extreme = value >= highest - step or value <= lowest + step
             if e - s < least or not (abs(value) >= full or (extreme and abs(value) >= own)):
