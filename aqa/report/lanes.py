@@ -7,14 +7,15 @@ attributes of that element, so the same picture serves both.
 import dataclasses
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from aqa.incidents import incidents
 from aqa.model import Analysis, Finding, StreamRow
 from aqa.report import words
 from aqa.report.bars import LOSS_TOP_PCT, Box, loss_bars, made_up_bars
 from aqa.report.coverage import utc_ns_of
+from aqa.report.event_lanes import Lane, lanes_above, lanes_below, view
 from aqa.report.marks import (
     COLUMNS,
     MARKS,
@@ -33,18 +34,6 @@ MOST_DRAWN = 40  # tracks
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
 
 
-@dataclass(frozen=True)
-class Lane:
-    """One row of the timeline: its label, what stands under it, its picture and how high that is."""
-
-    label: str
-    under: str
-    height: int
-    picture: Markup
-    name: str  # spoken name of the picture
-    folded: bool = False  # behind "n more tracks, no finding"
-
-
 def axis_ticks(length_s: float, start_utc: str | None = None, most: int = 12) -> list[float]:
     """Event seconds of the axis' ticks: at round times of the clock that is shown, `most` steps at most."""
     step = next((step for step in _STEPS if length_s / step <= most), _STEPS[-1])
@@ -55,7 +44,7 @@ def axis_ticks(length_s: float, start_utc: str | None = None, most: int = 12) ->
 def timeline(analysis: Analysis) -> list[Lane]:
     """All lanes but the axis, in the order of the page."""
     length = max(analysis.event.duration_s, 1e-3)
-    lanes = _rooms(analysis, length)
+    lanes = lanes_above(analysis, incidents(analysis), length, _rooms(analysis, length))
     found = faults(analysis)
     names = dict.fromkeys(row.track for row in sorted(analysis.recordings, key=lambda r: (r.track != "mix", r.track)))
     names.update(dict.fromkeys(sorted(_of(row) for row in analysis.streams)))
@@ -68,7 +57,7 @@ def timeline(analysis: Analysis) -> list[Lane]:
         lanes.append(_not_measured("sound", "not measured: no recording"))
     if not analysis.packet_streams:
         lanes.append(_not_measured("packets", "not measured: no packet log"))
-    return lanes
+    return [*lanes, *lanes_below(analysis, length)]
 
 
 def left_out(analysis: Analysis) -> int:
@@ -111,10 +100,6 @@ def key(analysis: Analysis) -> list[tuple[Markup, str]]:
     return rows
 
 
-def _view(*parts: Markup, height: int) -> Markup:
-    return el("svg", *parts, class_="view", x="0%", y=0, width="100%", height=height)
-
-
 def _rooms(analysis: Analysis, length: float) -> list[Lane]:
     rooms = [room for room in json.loads(analysis.event.rooms) if room["opened"]]
     if not rooms or analysis.event.start_utc is None:
@@ -136,7 +121,7 @@ def _rooms(analysis: Analysis, length: float) -> list[Lane]:
         )
         parts.append(el("text", room["id"], class_="small", x=percent(start / length), dx=5, y=13))
     named = ", ".join(room["id"] for room in rooms)
-    return [Lane("Rooms", "", 18, _view(*parts, height=18), f"rooms: {named}")]
+    return [Lane("Rooms", "", 18, view(*parts, height=18), f"rooms: {named}")]
 
 
 def _lane(analysis: Analysis, name: str, found: Sequence[Finding], length: float) -> Lane:
@@ -164,7 +149,7 @@ def _lane(analysis: Analysis, name: str, found: Sequence[Finding], length: float
         y += PACKETS
     label = f"{name} (recorded)" if name == "mix" else name
     return Lane(
-        label, _under([*sound, *told], packets, streams), y + 2, _view(*parts, height=y + 2), _spoken(name, mine)
+        label, _under([*sound, *told], packets, streams), y + 2, view(*parts, height=y + 2), _spoken(name, mine)
     )
 
 

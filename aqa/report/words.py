@@ -8,6 +8,7 @@ from aqa.model import Analysis, Finding, StreamRow
 
 NBSP = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
+APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
 DASH = "\N{EN DASH}"
 NOT_MEASURED = "not measured"
 NOT_APPLICABLE = "\N{EN DASH}"
@@ -44,6 +45,14 @@ MEANINGS = {
     "concealed_audio": "sound that a receiver made up and let be heard",
     "interruption": "sound that broke off at a receiver",
     "playout_fault": "a listener's device that ran dry",
+    "late_start": "speech began later than announced",
+    "outage": "nobody could be heard",
+    "room_restart": "the room ended and was opened again",
+    "capacity": "faults follow how many listened, or the load",
+    "unexplained_complaints": "complaints that no finding explains",
+    "attenuation": "a dip that is not silent",
+    "elided_time": "time that a recording leaves out",
+    "echo": "heard twice",
 }
 """One line per kind for the key under the timeline; a kind without one is explained by its name."""
 
@@ -55,6 +64,8 @@ HEARD = {
     "repetition": ("was repeated", "of repeated sound"),
     "discontinuity": ("clicked", "of clicks"),
     "clipping": ("was distorted by clipping", "of clipping"),
+    "noise_burst": ("was covered by bursts of noise", "of noise"),
+    "unintended_audio": ("was covered by unintended sound", "of unintended sound"),
     "echo": ("was heard twice", "of echo"),
     "interruption": ("was interrupted", "of interruptions"),
     "concealed_audio": ("was partly made up by a listener's device", "of made-up speech"),
