@@ -70,7 +70,7 @@ class Audience:
 
     def most(self, start_s: float, end_s: float) -> float | None:
         """The most listeners in an interval; None where they were not measured."""
-        if not self.told:
+        if not self.told or end_s < min(series.time_s[0] for _, series in self.series):
             return None
         times = [series.time_s for _, series in self.series]
         inside = [part[(part >= start_s) & (part <= end_s)] for part in times]

@@ -145,7 +145,8 @@ def _incident(cluster: Cluster, scene: Scene, audience: Audience, *, heard: bool
     cause = cluster.cause
     impaired_s = round(min(float(len(touched)), end - start), 6) if spans else 0.0
     severity = min((item.severity for item in items), key=list(WEIGHT).index)
-    mean = round(float(np.mean(listening)), 3) if len(listening) else 0.0
+    most = audience.most(start, end)
+    mean = (round(float(np.mean(listening)), 3) if len(listening) else 0.0) if most is not None else None
     return Incident(
         rank=0,
         incident_id=root.finding_id,
@@ -159,14 +160,14 @@ def _incident(cluster: Cluster, scene: Scene, audience: Audience, *, heard: bool
         participants=tuple(sorted(hit)),
         everyone=len(sending) >= 2 and hit >= sending,
         sending=len(sending | hit),
-        listeners_most=audience.most(start, end),
-        listeners_mean=mean if audience.told else None,
+        listeners_most=most,
+        listeners_mean=mean,
         cause=cause,
         cause_confidence=_sure(items, cause),
         confidence=max(item.confidence for item in (felt or items)),
         severity=severity,
         kinds=_kinds(items),
-        cost=_cost(impaired_s, mean if audience.told else None, severity),
+        cost=_cost(impaired_s, mean, severity),
         findings=tuple(items),
     )
 

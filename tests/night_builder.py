@@ -86,7 +86,7 @@ def findings():
     unknown = {"cause": "unexplained", "cause_confidence": None}
     return [
         whole("late_start", -1140, 12, 1152.0, "s", late, **unknown),
-        whole("capacity", 690, 1260, 503e3, "listeners", knee, **SERVER),
+        whole("capacity", 690, 1260, 503e3, "listeners", knee, severity="major", **SERVER),
         whole("outage", 1260, 1440, 180.0, "s", {"no_room_open_pct": 100.0}, **SERVER),
         whole("room_restart", 1260, 1440, 180.0, "s", {"next_room": "room-2"}, **SERVER),
         *broken(),

@@ -68,14 +68,16 @@ def _box(one: Incident, length: float, y: int) -> Markup:
     share = max(end - start, 0.0) / length
     text = f"{one.rank} {name(one)}"
     fits = share * 1100 >= _LETTER_PX * len(text)
-    shown = text if fits else f"{one.rank}"
     look = "incident" if one.heard else "incident unheard"
     box = el("rect", class_=look, x=percent(start / length), y=y, width=percent(share), height=13)
     title = el("title", f"{text}: {how_long(one)}")
-    inside = share * 1100 >= _LETTER_PX * len(shown) + 6
-    last = not inside and start / length > 0.97
-    where = {"x": percent(start / length), "dx": 4 if inside else -3 if last else 4}
-    label = el("text", shown, class_="words strong", y=y + 10, text_anchor="end" if last else None, **where)
+    if fits:  # clipped to its box, which is narrower on a phone
+        inner = el("text", text, class_="words strong", x=4, y=y + 10)
+        label = el("svg", inner, x=percent(start / length), y=0, width=percent(share), height=y + 15)
+    else:
+        last = start / length > 0.97
+        where = {"x": percent(start / length), "dx": -3 if last else 4, "y": y + 10}
+        label = el("text", f"{one.rank}", class_="words strong", text_anchor="end" if last else None, **where)
     return el("a", title, box, label, href=f"#incident-{one.rank}", aria_label=f"incident {text}, {how_long(one)}")
 
 
@@ -176,7 +178,7 @@ def complaint_lane(analysis: Analysis, length: float) -> Lane | None:
         for at, many in sorted(bins.items())
     ]  # fmt: skip
     height = COMPLAINTS + 2
-    under = f"per 30{words.NBSP}s, at most {most}"
+    under = f"0{words.DASH}{most} per 30{words.NBSP}s"
     return Lane("Complaints", under, height, view(*parts, height=height), f"complaints: {len(rows)}")
 
 

@@ -41,7 +41,8 @@ def told(analysis: Analysis, one: Incident, found: Incidents) -> Told:
     kinds = " · ".join(f"{words.LETTERS[kind]} {words.kind_words(kind)} {many:,}" for kind, many in one.kinds.items())
     pro, contra = tuple(for_it(analysis, one)), tuple(against(analysis, one, found))
     when = start if start == end else f"{start} {words.DASH} {end}"
-    return Told(one, what, when, how_long(one), who, why(analysis, one), pro, contra, do_first(one), kinds)
+    unheard = "" if one.impaired_s > 0 or not one.heard else ", not heard"
+    return Told(one, what, when, how_long(one) + unheard, who, why(analysis, one), pro, contra, do_first(one), kinds)
 
 
 def for_it(analysis: Analysis, one: Incident) -> Iterator[str]:
@@ -51,7 +52,9 @@ def for_it(analysis: Analysis, one: Incident) -> Iterator[str]:
         total, first = sum(item.duration_s for item in mine), mine[0]
         if kind not in ("capacity", "late_start"):
             at = moment(analysis, first.start_s)
-            yield f"{words.kind_words(kind).capitalize()}: {len(mine):,}, {length(total)} in all, first at {at}."
+            several = f"{len(mine):,}, {length(total)} in all, from {at}"
+            many = f"of {length(total)} at {at}" if len(mine) == 1 else several
+            yield f"{words.kind_words(kind).capitalize()} {many}."
     shared = [item for item in one.findings if "began_together" in cause_of(item)]
     if shared:
         known = cause_of(shared[0])

@@ -18,6 +18,7 @@ from aqa.report.coverage import utc_ns_of
 from aqa.report.event_lanes import Lane, lanes_above, lanes_below, view
 from aqa.report.marks import (
     COLUMNS,
+    LETTER_PX,
     MARKS,
     PACKETS,
     STALLS,
@@ -68,7 +69,7 @@ def left_out(analysis: Analysis) -> int:
 
 def key(analysis: Analysis) -> list[tuple[Markup, str]]:
     """Sign and words of every mark that occurs, and of no other."""
-    kinds = dict.fromkeys(item.kind for item in faults(analysis))
+    kinds = dict.fromkeys(item.kind for item in faults(analysis) if item.kind not in words.UNDRAWN)
     rows = [
         (sign(kind), f"{words.kind_words(kind)}: {words.MEANINGS.get(kind, words.kind_words(kind))}")
         for kind in kinds
@@ -130,6 +131,7 @@ def _lane(analysis: Analysis, name: str, found: Sequence[Finding], length: float
     streams = [row for row in analysis.packet_streams if _of(row) == name]
     mine = [item for item in found if (item.track or item.stream) == name]
     sound = [item for item in mine if item.source in ("audio", "container")]
+    sound += [item for item in found if item.kind == "late_start" and name == "mix"]
     told = [item for item in mine if item.source == "stats"]
     packets = [item for item in mine if item.source == "packets"]
     parts: list[Markup] = []
@@ -147,10 +149,28 @@ def _lane(analysis: Analysis, name: str, found: Sequence[Finding], length: float
         seconds = [row for row in analysis.seconds if row.concealed_s and (row.track or row.stream) == name]
         parts += [made_up_bars(seconds, Box(length, y, PACKETS, COLUMNS)), joined(marks(told, length, y=y))]
         y += PACKETS
+    parts.append(_outages(found, length, y + 2))
     label = f"{name} (recorded)" if name == "mix" else name
     return Lane(
         label, _under([*sound, *told], packets, streams), y + 2, view(*parts, height=y + 2), _spoken(name, mine)
     )
+
+
+def _outages(found: Sequence[Finding], length: float, height: int) -> Markup:
+    """A tinted box over the whole lane: nobody could be heard, whoever it was."""
+    parts = []
+    for item in found:
+        if item.kind == "outage":
+            title = el("title", f"outage, {words.length(item.duration_s)}")
+            where = {"x": percent(item.start_s / length), "width": percent(item.duration_s / length)}
+            parts.append(el("rect", title, class_="outage", y=0, height=height, **where))
+            hidden = "hidden" if item.duration_s / length < LETTER_PX else None
+            middle = percent((item.start_s + item.end_s) / 2 / length)
+            parts.append(
+                el("text", "Ou", class_="letters on-outline", x=middle, y=height / 2 + 4, text_anchor="middle",
+                   data_s=item.duration_s, visibility=hidden)
+            )  # fmt: skip
+    return joined(parts)
 
 
 def _of(row: StreamRow) -> str:

@@ -12,6 +12,12 @@ from aqa.report.people import speaker
 from aqa.report.words import NBSP, count, length, listed, moment, plain
 from aqa.scores import breaks_speech
 
+_OF_CAUSE = {
+    "network_loss": "loss on the network",
+    "late_arrival": "late packets",
+    "sender_stall": "a device that stopped sending",
+}
+"""What those few words are about where the cause says more than the kind."""
 HALF = 0.5  # of the first one's cost: from there on the second incident is told, too
 MOST_WORDS, MOST_TIMES = 30, 3
 UNSURE = 0.60
@@ -224,7 +230,8 @@ def name(one: Incident) -> str:
         return "faults follow the load"
     if one.of("unexplained_complaints"):
         return f"complaints that nothing explains ({count(int(one.findings[0].value or 0), 'complaint')})"
-    kind = words.kind_words(_lead(one)[0].kind)
+    kind = _OF_CAUSE.get(one.cause) if one.heard and one.impaired_s else None
+    kind = kind or words.kind_words(_lead(one)[0].kind)
     if one.wide and one.everyone:
         return "speech broke up for everyone" + (f" in {plain(one.rooms[0])}" if one.rooms else "")
     names = listed([plain(who) for who in one.participants])
@@ -235,4 +242,4 @@ def how_long(one: Incident) -> str:
     """How long it lasted: its span, or so much in so long."""
     if one.throughout or one.fault_s == 0 or one.span_s < 1.0:
         return length(one.span_s) if one.span_s > 0 else length(one.fault_s)
-    return f"{length(one.fault_s if one.fault_s >= 1 else one.impaired_s)} in {length(one.span_s)}"
+    return f"{length(one.fault_s)} in {length(one.span_s)}"

@@ -21,7 +21,9 @@ def why(analysis: Analysis, one: Incident) -> str:
         return f"{_unknown(one)}{also}"
     sure = words.certainty(one.cause_confidence)
     reason = REASONS.get(one.cause, _plain)(analysis, one)
-    return f"{sure[0].upper() + sure[1:]} {reason}{f', as {with_it}' if with_it else ''}."
+    began = one.cause == "server_outage"  # it is of the faults that rose, not of what ended them
+    also = (f", as {with_it}" if began else f"; before, faults rose as {with_it}") if with_it else ""
+    return f"{sure[0].upper() + sure[1:]} {reason}{also}."
 
 
 def cause_of(finding: Finding) -> dict[str, Any]:
@@ -64,7 +66,8 @@ def _server(analysis: Analysis, one: Incident) -> str:
         known = cause_of(item)
         if "began_together" in known:
             many, sending = known["began_together"], known["participants_sending"]
-            all_of = f"all {many} streams" if many == sending else f"{many} of {sending} streams"
+            every = "both streams" if many == 2 else f"all {many} streams"
+            all_of = every if many == sending else f"{many} of {sending} streams"
             return (
                 f"{room} failed: {words.kind_words(item.kind)} began on {all_of} within {length(known['within_s'])}"
             )

@@ -12,6 +12,8 @@ APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
 DASH = "\N{EN DASH}"
 NOT_MEASURED = "not measured"
 NOT_APPLICABLE = "\N{EN DASH}"
+UNDRAWN = ("capacity", "room_restart", "unexplained_complaints")
+"""Kinds without a mark: the box of their incident stands for them."""
 MOST_NAMES = 3  # that a sentence can hold
 LONGEST_NAME = 40
 
