@@ -163,7 +163,7 @@ def _incident(cluster: Cluster, scene: Scene, audience: Audience, *, heard: bool
         listeners_most=most,
         listeners_mean=mean,
         cause=cause,
-        cause_confidence=_sure(items, cause),
+        cause_confidence=_sure([item for item in felt if item.cause == cause] or items, cause),
         confidence=max(item.confidence for item in (felt or items)),
         severity=severity,
         kinds=_kinds(items),

@@ -24,6 +24,7 @@ LISTENERS, LOAD, COMPLAINTS = 48, 24, 22
 HEADROOM = 1.3  # of the largest number of listeners (REPORT.md, lanes)
 BIN_S = 30.0  # complaints per half minute
 MOST_NODES = 2
+MOST_ROWS = 4  # of incidents
 _LETTER_PX = 7.0
 
 
@@ -46,18 +47,17 @@ def view(*parts: Markup | str, height: float) -> Markup:
 
 
 def incident_lane(found: Incidents, length: float) -> list[Lane]:
-    """Numbered boxes, each a link; those that come back, and those that overlap, in a second row."""
+    """Numbered boxes, each a link; those that come back, and those that overlap, in a row below."""
     if not found.ranked:
         return []
-    parts, until = [], 0.0
-    rows = {one.rank: 0 for one in found.ranked}
+    rows, ends = {}, [0.0] * MOST_ROWS
+    least_s = 0.02 * length  # a box takes as much as its number
     for one in sorted(found.ranked, key=lambda one: (one.start_s, one.rank)):
-        if not one.throughout or max(one.start_s, 0.0) < until:
-            rows[one.rank] = 1
-        else:
-            until = one.end_s
-    for one in found.ranked:
-        parts.append(_box(one, length, 1 + 16 * rows[one.rank]))
+        start = max(one.start_s, 0.0)
+        free = [row for row in range(int(not one.throughout), MOST_ROWS) if ends[row] <= start]
+        rows[one.rank] = free[0] if free else MOST_ROWS - 1
+        ends[rows[one.rank]] = max(one.end_s, start + least_s)
+    parts = [_box(one, length, 1 + 16 * rows[one.rank]) for one in found.ranked]
     height = 17 + 16 * max(rows.values())
     spoken = "; ".join(f"{one.rank} {name(one)}, {how_long(one)}" for one in found.ranked[:9])
     return [Lane("Incidents", "", height, view(*parts, height=height), f"incidents: {spoken}", links=True)]
@@ -95,7 +95,7 @@ def listeners_lane(analysis: Analysis, found: Incidents, length: float) -> Lane 
         y = LISTENERS * (1 - knee.value / top)
         parts.append(el("line", class_="limit", x1="0%", x2="100%", y1=y, y2=y))
         text = f"faults begin near {words.significant(knee.value)}"
-        parts.append(el("text", text, class_="words", x="99.5%", y=max(y - 3, 9), text_anchor="end"))
+        parts.append(el("text", text, class_="words", x="0.3%", y=max(y - 3, 9)))
     picture = view(*parts, height=LISTENERS)
     spoken = f"listeners: at most {most:,.0f}"
     return Lane("Listeners", f"0{words.DASH}{most:,.0f}", LISTENERS, picture, spoken)

@@ -35,7 +35,7 @@ class Told:
 
 def told(analysis: Analysis, one: Incident, found: Incidents) -> Told:
     """An incident with its evidence."""
-    what = clause(analysis, one).sentence() if one.impaired_s > 0 and one.heard else name(one).capitalize() + "."
+    what = clause(analysis, one).sentence() if one.impaired_s > 0 and one.heard else _unheard(one)
     start, end = moment(analysis, one.start_s), moment(analysis, one.end_s)
     who = reach(one) if not one.heard else f"{reach(one)}; {listening(one)}"
     kinds = " · ".join(f"{words.LETTERS[kind]} {words.kind_words(kind)} {many:,}" for kind, many in one.kinds.items())
@@ -43,6 +43,13 @@ def told(analysis: Analysis, one: Incident, found: Incidents) -> Told:
     when = start if start == end else f"{start} {words.DASH} {end}"
     unheard = "" if one.impaired_s > 0 or not one.heard else ", not heard"
     return Told(one, what, when, how_long(one) + unheard, who, why(analysis, one), pro, contra, do_first(one), kinds)
+
+
+def _unheard(one: Incident) -> str:
+    """What no listener heard: the kind, and the recordings that have it."""
+    where = sorted({item.recording for item in one.findings if item.recording}) if not one.heard else []
+    named = name(one)
+    return f"{named[0].upper()}{named[1:]}{' in ' + words.listed([plain(it) for it in where]) if where else ''}."
 
 
 def for_it(analysis: Analysis, one: Incident) -> Iterator[str]:
@@ -66,7 +73,7 @@ def for_it(analysis: Analysis, one: Incident) -> Iterator[str]:
     covered = [item for item in one.findings if "covered_pct" in cause_of(item)]
     if covered:
         half = sum(cause_of(item)["covered_pct"] >= 50 for item in covered)
-        yield f"{half} of {count(len(covered), 'hole')} in the sound lie over packets that never came, or too late."
+        yield f"Holes in the sound that lie over packets that never came, or too late: {half} of {len(covered)}."
     yield from _capacity(one)
     for item in one.of("late_start", "outage"):
         yield from _numbers(item)
@@ -95,7 +102,7 @@ def _capacity(one: Incident) -> Iterator[str]:
 def _numbers(item: Finding) -> Iterator[str]:
     """What was measured of a late start or an outage."""
     for key, value in json.loads(item.evidence).items():
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int | float) and not isinstance(value, bool) and value:
             what, _, unit = key.rpartition("_")
             amount = length(value) if unit == "s" and value > 0 else significant(value)
             shown = f"{amount}{NBSP}%" if unit == "pct" else amount

@@ -168,7 +168,8 @@ def test_the_page_tells_all_of_a_night():
     page = html.report_html(night(), {}).replace(words.NBSP, " ")
     for wanted in ("Against, and not known", "faults begin near 503,000", "The event as a whole", "rho",
                    "Operator log:", "92.7 %", "512", "480,000 to 530,000", "paged: stalls in room-1",
-                   "choppy &lt;b&gt;sound&lt;/b&gt;", 'id="incident-1"', "Not heard by listeners", "1,920 %"):  # fmt: skip
+                   "choppy &lt;b&gt;sound&lt;/b&gt;",
+                   'id="incident-1"', "Not heard by listeners", "1,920 %"):  # fmt: skip
         assert wanted in page, wanted
     assert page.count('<details class="incident"') == 4
     assert page.count(" open>") >= 1

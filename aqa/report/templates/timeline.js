@@ -92,6 +92,7 @@
   });
   window.addEventListener("pointerup", function () { dragged = null; });
   window.addEventListener("resize", draw);
+  window.addEventListener("beforeprint", function () { document.querySelectorAll("details.incident").forEach(function (d) { d.open = true; }); });
   function address(moved) {
     var found = /^#t=([\d.]+)-([\d.]+)$/.exec(location.hash);
     if (found) { look(parseFloat(found[1]), parseFloat(found[2]), true); if (moved) root.scrollIntoView(); } else draw();
