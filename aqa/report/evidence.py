@@ -96,7 +96,8 @@ def _capacity(one: Incident) -> Iterator[str]:
         rho, p, lag = (known.get(name) for name in ("rho", "p_chance", "lag_s"))
         text = f"Faults coincide with {plain(known['coincides_with'])}: they rose as {coincidence(one)}"
         after = f", {length(lag)} after" if lag else ""
-        yield f"{text}; rank correlation {rho:.2f}{after}, p by chance {p:.2g}."
+        numbers = f"rank correlation {words.number(rho, 2)}{after}, p by chance {words.number(p, 4)}"
+        yield f"{text}; {numbers}."
 
 
 def _numbers(item: Finding) -> Iterator[str]:

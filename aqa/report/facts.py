@@ -15,7 +15,7 @@ from aqa.report.remedies import do_first, remedy
 from aqa.report.verdict import allowed_seconds, budget, faults, objective_pct, worst
 from aqa.report.words import NBSP, count, length, significant
 
-MOST_ALSO = 5
+MOST_ALSO, MOST_RECORDING = 5, 3
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,10 @@ def _also(found: Incidents, told: Sequence[Incident]) -> Fact | None:
     if len(heard) > MOST_ALSO:
         parts.append((f" and {len(heard) - MOST_ALSO} more", ""))
     parts += [(". ", "")] if heard and found.recording else []
-    for place, one in enumerate(found.recording[:MOST_ALSO]):
+    for place, one in enumerate(found.recording[:MOST_RECORDING]):
         parts += [(", " if place else "In the recording only: ", ""), *_linked(one)]
+    if len(found.recording) > MOST_RECORDING:
+        parts.append((f" and {len(found.recording) - MOST_RECORDING} more", ""))
     if found.small:
         kinds = count(len(found.small), "small thing")
         parts += [("; " if parts else "", ""), (kinds, "small")]

@@ -15,7 +15,7 @@ from aqa.scores import breaks_speech
 _OF_CAUSE = {
     "network_loss": "loss on the network",
     "late_arrival": "late packets",
-    "sender_stall": "a device that stopped sending",
+    "sender_stall": "device stopped",
 }
 """What those few words are about where the cause says more than the kind."""
 HALF = 0.5  # of the first one's cost: from there on the second incident is told, too

@@ -36,9 +36,10 @@ def coincidence(one: Incident) -> str:
     """With what faults coincide, and where they begin: never a cause. Empty where nothing was found."""
     for item in one.of("capacity"):
         known = json.loads(item.evidence)
+        ends = [known.get(name) for name in ("knee_low", "knee_high")]
+        low, high = ("not known" if end is None else significant(end) for end in ends)
         if known["coincides_with"] == "listeners":
-            low, high = (significant(known[name]) for name in ("knee_low", "knee_high"))
-            about = f"{float(f'{item.value:.2g}'):,.0f}"
+            about = f"{float(f'{item.value or 0.0:.2g}'):,.0f}"
             return f"listeners passed about {about} (95{NBSP}% interval {low} to {high})"
         what = plain(known["coincides_with"]).replace("_pct", "")
         return f"{what} passed about {significant(item.value or 0.0)}"
@@ -119,7 +120,9 @@ def _covers(analysis: Analysis, item: Finding) -> str:
     name = plain(because.track or because.stream or "")
     text = f"a {because.kind}{amount} ({length(because.duration_s)}) in the packets of {name}"
     covers = f"it covers {known['covered_pct']:.0f}{NBSP}% of it"
-    return f"{text}, {length(max(known['heard_after_s'], 0.0))} before the hole; {covers}"
+    after = known.get("heard_after_s")
+    before = "" if after is None else f", {length(max(after, 0.0))} before the hole"
+    return f"{text}{before}; {covers}"
 
 
 def _late(analysis: Analysis, one: Incident) -> str:

@@ -107,7 +107,7 @@ def _coincides(rows: Sequence[Mapping[str, Any]] | None) -> Part:
             NOT_MEASURED if row["p_chance"] is None else f"{row['p_chance']:.2g}",
             f"{row['steps']} of {length(row['step_s'])}",
             "no knee found" if row["knee"] is None else significant(row["knee"]),
-            "–" if row["knee"] is None else f"{significant(row['knee_low'])} to {significant(row['knee_high'])}",
+            "–" if row["knee"] is None else f"{_known(row['knee_low'])} to {_known(row['knee_high'])}",
         )
         for row in rows
     )
@@ -115,6 +115,10 @@ def _coincides(rows: Sequence[Mapping[str, Any]] | None) -> Part:
         "Spearman's rank correlation of seconds of faults per minute with each series. It says coincides, not causes."
     )
     return Part("What faults coincide with", head, told, note)
+
+
+def _known(value: float | None) -> str:
+    return NOT_MEASURED if value is None else significant(value)
 
 
 def _imbalance(rows: Sequence[Mapping[str, Any]] | None) -> Part:

@@ -54,7 +54,6 @@ MEANINGS = {
     "unexplained_complaints": "complaints that no finding explains",
     "attenuation": "a dip that is not silent",
     "elided_time": "time that a recording leaves out",
-    "echo": "heard twice",
 }
 """One line per kind for the key under the timeline; a kind without one is explained by its name."""
 
@@ -66,8 +65,6 @@ HEARD = {
     "repetition": ("was repeated", "of repeated sound"),
     "discontinuity": ("clicked", "of clicks"),
     "clipping": ("was distorted by clipping", "of clipping"),
-    "noise_burst": ("was covered by bursts of noise", "of noise"),
-    "unintended_audio": ("was covered by unintended sound", "of unintended sound"),
     "echo": ("was heard twice", "of echo"),
     "interruption": ("was interrupted", "of interruptions"),
     "concealed_audio": ("was partly made up by a listener's device", "of made-up speech"),

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -85,6 +86,16 @@ def test_past_midnight_a_clock_time_is_of_the_next_day():
 
     made = analysis(event(start_utc="2026-11-16T23:59:00.000Z", rooms="[]"))
     assert second_of(made, "00:01:00Z") == 120
+
+
+def test_a_terminal_does_nothing_with_text_of_inputs(tmp_path):
+    odd = "\x1b[31m\x07\u202e[red]"
+    rows = [dataclasses.replace(row, text=odd, place=odd, who=odd) for row in night().history]
+    Store(tmp_path).write(dataclasses.replace(night(), history=tuple(rows)), {})
+    for more in ((), ("--at", "00:12:00")):
+        out = run("launch", "--data", tmp_path, *more).stdout
+        assert "[red]" in out
+        assert not any(sign in out for sign in "\x1b\x07\u202e")
 
 
 def test_bars_and_letters():
