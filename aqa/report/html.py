@@ -12,7 +12,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from aqa import __version__
-from aqa.incidents import incidents
+from aqa.incidents import Incident, incidents
 from aqa.model import Analysis, EventRow, Finding, RecordingRow, StreamRow
 from aqa.report import bars, charts, lanes, streams, verdict, words
 from aqa.report.clips import Clip
@@ -22,6 +22,7 @@ from aqa.report.evidence import told
 from aqa.report.facts import facts
 from aqa.report.filters import wireshark_filters
 from aqa.report.history import lines_of
+from aqa.report.scatter import scatter
 from aqa.report.whole_rows import whole_event
 from aqa.settings import overrides_in
 
@@ -77,6 +78,8 @@ def report_html(analysis: Analysis, clips: Mapping[str, Clip]) -> str:
         unheard=[row for row in rows if not row.one.heard],
         incidents_in_all=len(grouped.ranked),
         small=grouped.small,
+        figures={it.one.rank: figure for it in rows if (figure := scatter(analysis, it.one)) is not None},
+        clip_of={it.one.rank: item for it in rows if (item := _clipped(it.one, clips)) is not None},
         small_kinds=_counted(grouped.small),
         whole=whole_event(analysis),
         rank_of={item.finding_id: one.rank for one in grouped.ranked for item in one.findings},
@@ -183,6 +186,11 @@ def _facts_of(item: Finding) -> list[tuple[str, str]]:
             text = json.dumps(inner, ensure_ascii=False) if isinstance(inner, dict | list) else f"{inner}"
             rows.append((f"{name} {below}".strip().replace("_", " "), text))
     return rows
+
+
+def _clipped(one: Incident, clips: Mapping[str, Clip]) -> Finding | None:
+    """The worst finding of an incident that can be heard."""
+    return next((item for item in verdict.worst(one.findings) if item.finding_id in clips), None)
 
 
 def _counted(items: Sequence[Finding]) -> str:

@@ -9,7 +9,7 @@ from report_builder import analysis, dropout, event, loss, made_up, ran_dry, rec
 
 from aqa.incidents import incidents
 from aqa.model import HistoryRow, SecondRow, evidence
-from aqa.report import facts, html, lanes, markdown, words
+from aqa.report import facts, html, lanes, markdown, scatter, words
 from aqa.report.evidence import told as in_words
 from aqa.report.whole_rows import whole_event
 
@@ -197,6 +197,17 @@ def test_what_is_missing_is_said_with_what_to_bring():
     assert "bring feedback.csv" in notes["Complaints"]
     assert "load.csv" in notes["What faults coincide with"]
     assert "event.toml" in notes["Nodes and regions"]
+
+
+def test_loss_against_listeners_is_a_point_a_step():
+    found = scatter.points(night())
+    assert found.step_s == 62
+    assert found.lost_pct[found.listeners < 400_000].max() < 0.1 < found.lost_pct[found.listeners > 520_000].min()
+    one, *others = incidents(night()).heard
+    assert str(scatter.scatter(night(), one)).count("<circle") == len(found.listeners)
+    assert [scatter.scatter(night(), other) for other in others] == [None, None]
+    assert scatter.points(dataclasses.replace(night(), history=())) is None
+    assert scatter.points(dataclasses.replace(night(), seconds=())) is None
 
 
 def test_against_is_never_left_out():
