@@ -175,24 +175,36 @@ def export(
 def show(
     event: Annotated[str, typer.Argument(help="Event id.")],
     at: Annotated[
-        str | None, typer.Option("--at", help="Event time to look at closely: 00:18:24 or seconds.")
+        str | None,
+        typer.Option("--at", help="Time to look at closely: event time 00:18:24 or seconds, or UTC 22:18:24Z."),
     ] = None,
     around: Annotated[float, typer.Option("--around", min=0.1, help="Seconds either side of --at.")] = 30.0,
     data: Data = Path("data"),
     as_json: AsJson = False,
 ) -> None:
-    """An event in the terminal: its verdict, what was found and when."""
-    from aqa.report.terminal import event_text
+    """An event in the terminal: verdict, timeline and incidents, worst first; with --at a window with every figure.
+
+    From the store alone. --json prints the findings; with --at one object with the window's incidents, findings,
+    seconds and history.
+    """
+    from aqa.report import show as shown
+    from aqa.report.data import finite
+    from aqa.report.moments import second_of
     from aqa.store import Store
 
     with _errors_as(WRONG_USE):
         analysis = Store(data).analysis(event)
-        window = None if at is None else (_seconds(at) - around, _seconds(at) + around)
+        middle = None if at is None else second_of(analysis, at)
+    width = _width()
+    if middle is None:
+        findings = analysis.findings
+        put_json([asdict(item) for item in findings]) if as_json else put(shown.event_text(analysis, width))
+        return
+    window = (middle - around, middle + around)
     if as_json:
-        low, high = window or (float("-inf"), float("inf"))
-        put_json([asdict(item) for item in analysis.findings if item.start_s <= high and item.end_s >= low])
+        put_json(finite(shown.close_json(analysis, window)))
     else:
-        put(event_text(analysis, window))
+        put(shown.close_text(analysis, window, width))
 
 
 @app.command()
@@ -238,16 +250,11 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _seconds(text: str) -> float:
-    from aqa.model import InputError
+def _width() -> int:
+    """Columns of the terminal; 100 where the output is none."""
+    import shutil
 
-    try:
-        total = 0.0
-        for part in text.split(":"):
-            total = total * 60 + float(part)
-    except ValueError as error:
-        raise InputError(f"--at {text}: not a time; write 00:18:24 or seconds") from error
-    return total
+    return shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else 100
 
 
 @contextmanager

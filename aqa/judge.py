@@ -25,6 +25,7 @@ from aqa.rows import event_row, loudest, packet_row, packet_seconds, recording_r
 from aqa.settings import Settings
 from aqa.streams import stream_row, stream_seconds
 from aqa.timeline import Clock, Measured
+from aqa.told import history_rows
 from aqa.why import with_causes
 
 
@@ -61,6 +62,7 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
         findings=tuple(dataclasses.replace(row, event_id=name) for row in findings),
         seconds=tuple(dataclasses.replace(row, event_id=name) for row in seconds),
         peaks_dbfs={path: loudest(tracks) for path, (_, tracks) in sorted(measured.recordings.items()) if tracks},
+        history=tuple(dataclasses.replace(row, event_id=name) for row in history_rows(whole)),
     )
     event = dataclasses.replace(event, status=verdict.status(analysis), verdict=verdict.sentence(analysis))
     return dataclasses.replace(analysis, event=event)

@@ -342,12 +342,31 @@ class EventRow:
     facts: str = col("budget, listeners hit, complaints, coincidence, imbalance: JSON text", default="{}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class HistoryRow:
+    """One point of the event's own series, or one line that somebody wrote (table `history`).
+
+    A series of more than 2,000 points is thinned: the smallest and the largest of each stretch are kept.
+    """
+
+    event_id: str = col("event", default="")
+    series: str = col("listeners, load, complaint or operator")
+    place: str | None = col("room of listeners and complaints, node of load; empty: not told", default=None)
+    metric: str | None = col("what of a node the value is", default=None)
+    time_s: float = col("seconds since the event's start")
+    value: float | None = col("listeners, or load in the metric's own unit; empty: a line of text", default=None)
+    who: str | None = col("who complained, or wrote in the operator log", default=None)
+    kind: str | None = col("kind of the line, as it was given", default=None)
+    text: str | None = col("what was written", default=None)
+
+
 TABLES: dict[str, type] = {
     "events": EventRow,
     "recordings": RecordingRow,
     "streams": StreamRow,
     "findings": Finding,
     "seconds": SecondRow,
+    "history": HistoryRow,
     "series": SeriesRow,
     "runs": RunRow,
     "measures": MeasureRow,
@@ -591,6 +610,7 @@ class Analysis:
     findings: tuple[Finding, ...]  # ordered by start; intended ones included
     seconds: tuple[SecondRow, ...]
     peaks_dbfs: dict[str, Floats]  # recording -> 10 ms peaks from its start_s on, loudest channel; NaN = no media
+    history: tuple[HistoryRow, ...] = ()  # listeners, load, complaints, operator log: by series, place, metric, time
 
     @property
     def packet_streams(self) -> tuple[StreamRow, ...]:

@@ -22,6 +22,7 @@ from aqa.model import (
     EventRow,
     Finding,
     Floats,
+    HistoryRow,
     InputError,
     RecordingRow,
     SecondRow,
@@ -125,7 +126,14 @@ class Store:
             findings=tuple(_rows(Finding, self.table("findings", event_id))),
             seconds=tuple(_rows(SecondRow, self.table("seconds", event_id))),
             peaks_dbfs=_peaks(self._path("series", event_id)),
+            history=self._history(event_id),
         )
+
+    def _history(self, event_id: str) -> tuple[HistoryRow, ...]:
+        """The event's own series; none for an event that was stored before there was this table."""
+        if not self._path("history", event_id).is_file():
+            return ()
+        return tuple(_rows(HistoryRow, self.table("history", event_id)))
 
     def write(self, analysis: Analysis, tracks: Mapping[str, Sequence[Track]]) -> None:
         """Write every table of an event, the events table last; `tracks` are its channels by recording."""
@@ -136,6 +144,7 @@ class Store:
             "streams": frame("streams", analysis.streams),
             "findings": frame("findings", analysis.findings),
             "seconds": frame("seconds", analysis.seconds),
+            "history": frame("history", analysis.history),
             "runs": _runs(tracks),
         }
         for table, content in tables.items():

@@ -190,6 +190,8 @@ BAD = {"impaired_seconds": 9, "severely_impaired_seconds": 4, "findings": 2}
 
 def events():
     """One analysis of each sort, by name."""
+    from night_builder import night
+
     unreadable = Finding(
         finding_id="f-u",
         kind="unreadable",
@@ -202,6 +204,7 @@ def events():
     nothing = {"impaired_seconds": None, "severely_impaired_seconds": None, "speech_seconds": None}
     return {
         "bad": analysis(event(**BAD), findings=(loss(), explained())),
+        "launch night": night(),
         "clean": analysis(),
         "no packets": analysis(event(**BAD, streams=0), streams=(), findings=(dropout(),)),
         "unreadable": analysis(event(**nothing), recordings=[recording(duration_s=0.0)], findings=(unreadable,)),

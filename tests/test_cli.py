@@ -52,7 +52,8 @@ def test_version():
 
 def test_analyze_writes_store_and_reports_and_says_where(demo):
     tables = sorted(path.parent.name for path in (demo / "data").glob("*/demo.parquet"))
-    assert tables == ["events", "findings", "measures", "recordings", "runs", "seconds", "series", "streams"]
+    wanted = ["events", "findings", "history", "measures", "recordings", "runs", "seconds", "series", "streams"]
+    assert tables == wanted
     for name in ("report.html", "report.md", "report.json", "findings.csv"):
         assert (demo / "reports" / "demo" / name).stat().st_size > 0
     for name in ("index.html", "trends.html", "trends.csv"):

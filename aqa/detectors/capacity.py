@@ -25,7 +25,8 @@ knee to the last with faults.
 
 What to do
 ----------
-Hold the knee against what the servers were built for; repeat it in a load test before the next event of that size.
+Keep each room and server below the number at which faults began, or open the event in several rooms on several
+servers. Hold that number against what the servers were built for; repeat it in a load test before the next event.
 """
 
 from collections.abc import Iterator

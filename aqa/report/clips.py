@@ -13,6 +13,7 @@ import av
 import numpy as np
 
 from aqa.decode_rtp import RtpDecoder, is_sound
+from aqa.incidents import incidents
 from aqa.model import Analysis, Finding, Floats, InputError
 from aqa.report.verdict import faults, worst
 
@@ -43,10 +44,16 @@ class Clip:
 
 
 def make_clips(analysis: Analysis, root: Path, most: int = MOST_CLIPS) -> list[Clip]:
-    """Clips of the worst findings in sound that could be decoded, worst first."""
+    """Clips of the worst findings in sound that could be decoded: of each incident its worst, then the others."""
     starts = {row.recording: row.start_s for row in analysis.recordings if row.duration_s > 0}
     found = [item for item in worst(faults(analysis)) if item.source == "audio" and item.recording in starts]
-    return [_clip(item, root / str(item.recording), starts[str(item.recording)]) for item in found[:most]]
+    rank = {item.finding_id: one.rank for one in incidents(analysis).ranked for item in one.findings}
+    first: dict[int, Finding] = {}
+    for item in found:
+        first.setdefault(rank.get(item.finding_id, 0), item)
+    each = [first[one] for one in sorted(first) if one]
+    wanted = [*each, *(item for item in found if item not in each)]
+    return [_clip(item, root / str(item.recording), starts[str(item.recording)]) for item in wanted[:most]]
 
 
 def _clip(item: Finding, path: Path, recording_start_s: float) -> Clip:

@@ -7,10 +7,12 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from aqa import __version__
-from aqa.model import Analysis, Finding
+from aqa.incidents import incidents
+from aqa.model import Analysis, Finding, utc_ns, utc_text
 
 SCHEMA = "aqa.report/1"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -33,8 +35,10 @@ def report_json(analysis: Analysis) -> bytes:
         "recordings": [dataclasses.asdict(row) for row in analysis.recordings],
         "streams": [dataclasses.asdict(row) for row in analysis.streams],
         "findings": [dataclasses.asdict(row) for row in analysis.findings],
+        "incidents": incident_rows(analysis),
         "causes": causes(analysis.findings),
         "scores": scores(analysis),
+        "whole": json.loads(analysis.event.facts),
         "not_measured": loose["not_measured"],
         "problems": loose["problems"],
     }
@@ -50,6 +54,23 @@ def finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def incident_rows(analysis: Analysis) -> list[dict[str, Any]]:
+    """Every incident, worst first; `finding_ids` say what is in it."""
+    rows = []
+    for one in incidents(analysis).ranked:
+        row = {item.name: getattr(one, item.name) for item in dataclasses.fields(one) if item.name != "findings"}
+        times = {"duration_s": one.span_s, "start_utc": utc(analysis, one.start_s)}
+        ids = [item.finding_id for item in one.findings]
+        rows.append({**row, **times, "root_finding_id": one.incident_id, "finding_ids": ids})
+    return rows
+
+
+def utc(analysis: Analysis, second: float) -> str | None:
+    """UTC of an event second, RFC 3339; None where the event has no clock."""
+    start = analysis.event.start_utc
+    return None if start is None else utc_text(utc_ns(datetime.fromisoformat(start)) + round(second * 1e9))
 
 
 def causes(findings: Sequence[Finding]) -> list[dict[str, Any]]:

@@ -1,16 +1,21 @@
 """The labelled facts under the verdict: how long and who, why and how sure, what to do first, what it cost."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aqa.detector import registry
+from aqa.incidents import Incident, Incidents, incidents
 from aqa.model import Analysis, Finding
-from aqa.report import words
 from aqa.report.coverage import open_seconds
-from aqa.report.verdict import allowed_seconds, faults, heard, objective_pct, speaker, worst
-from aqa.report.words import NBSP, count, length, listed, plain, significant
+from aqa.report.people import listening, reach
+from aqa.report.phrases import how_long, name
+from aqa.report.reasons import why
+from aqa.report.remedies import do_first, remedy
+from aqa.report.verdict import allowed_seconds, budget, faults, objective_pct, worst
+from aqa.report.words import NBSP, count, length, significant
 
-MOST_ALSO = 5
+MOST_ALSO, MOST_RECORDING = 5, 3
 
 
 @dataclass(frozen=True)
@@ -22,62 +27,41 @@ class Fact:
     link: str = ""
     link_text: str = ""
     strong: bool = False
+    parts: tuple[tuple[str, str], ...] = ()  # text in pieces, each with an id to link to, or ""
 
 
 def facts(analysis: Analysis) -> list[Fact]:
     """The labelled lines under the verdict."""
-    found = heard(analysis)
-    lines = [_how_long(analysis, found), _why(analysis, found)] if found else [_measured(analysis)]
-    lines += [Fact("Do first", _do_first(analysis, found), strong=True)]
-    also = _also(analysis, found)
-    if also:
-        lines.append(Fact("Also", also, "findings", "All findings"))
+    found = incidents(analysis)
+    felt = [one for one in found.heard if one.impaired_s > 0 and one.felt()]
+    lines = [_how_long(analysis, felt[0]), _why(analysis, felt[0])] if felt else [_measured(analysis)]
+    lines += [Fact("Do first", _do_first(analysis, felt), strong=True)]
+    also = _also(found, felt[:1])
+    lines += [also] if also else []
     lines.append(_budget(analysis))
     return lines
 
 
-def _how_long(analysis: Analysis, found: list[Finding]) -> Fact:
+def _how_long(analysis: Analysis, one: Incident) -> Fact:
+    """Of the first incident: its time and its parts, who was hit, how many listened."""
+    quiet = one.of("outage")
+    parts = []
+    if quiet and len(one.felt()) > len(quiet):
+        still = sum(item.duration_s for item in quiet)
+        broken = max(min(item.start_s for item in quiet) - one.start_s, 0.0)
+        parts = [f"{length(broken)} broken", f"{length(still)} of nothing"]
+    inside = f" ({', '.join(parts)})" if parts else ""
+    who = reach(one)
     event = analysis.event
-    names = sorted({speaker(item, analysis) for item in found} - {"mix"})
-    speakers = {row.participant for row in analysis.streams if row.participant}
-    speakers |= {row.track for row in analysis.recordings if row.track != "mix"}
-    parts = [f"{length(sum(item.duration_s for item in found))} in {count(len(found), 'place')}"]
-    parts.append(f"{count(event.impaired_seconds or 0, 'second')} of speech impaired")
-    parts[-1] += f", {event.severely_impaired_seconds or 0} of them severely (more than 50{NBSP}ms)"
-    of = f"{len(names)} of {count(len(speakers), 'speaker')}" if speakers else count(len(names), "stream")
-    reach = f"{listed(names)}: {of}" if names else "In the mix"
-    return Fact("How long, who", f"{'; '.join(parts)}. {reach}. Listeners not measured.")
+    seconds = f"{count(event.impaired_seconds or 0, 'second')} of speech impaired in all"
+    severe = f"{event.severely_impaired_seconds or 0} of them severely (more than 50{NBSP}ms)"
+    listeners = listening(one)
+    text = f"{how_long(one)}{inside}; {who}. {listeners[0].upper() + listeners[1:]}."
+    return Fact("How long, who", f"{text} {seconds}, {severe}." if event.impaired_seconds is not None else text)
 
 
-def _why(analysis: Analysis, found: list[Finding]) -> Fact:
-    first = found[0]
-    anchor = f"finding-{first.finding_id}"
-    if first.cause_confidence is None or first.cause_confidence < 0.40:
-        why = json.loads(first.evidence).get("cause", {}).get("why", "")
-        cause = words.CAUSES[first.cause]
-        return Fact(
-            "Why",
-            f"{cause[0].upper() + cause[1:]}: {why}." if why else f"{cause[0].upper()}{cause[1:]}.",
-            anchor,
-            "Evidence",
-        )
-    because = next((item for item in analysis.findings if item.finding_id == first.cause_finding_id), None)
-    sure = words.certainty(first.cause_confidence)
-    text = f"{sure[0].upper() + sure[1:]} {words.CAUSES[first.cause]}"
-    known = json.loads(first.evidence).get("cause", {})
-    if because is not None and "heard_after_s" in known:
-        amount = (
-            f" of {significant(because.value)}{NBSP}{because.unit}"
-            if because.value is not None and because.unit != "s"
-            else ""
-        )
-        name = plain(because.track or because.stream or "")
-        text += f": a {because.kind}{amount} ({length(because.duration_s)}) in the packets of {name}"
-        text += f", {length(max(known['heard_after_s'], 0.0))} before the hole; "
-        text += f"it covers {known['covered_pct']:.0f}{NBSP}% of it"
-    same, others = sum(item.cause == first.cause for item in found[1:]), len(found) - 1
-    text += f". {same} of {others} other {'has' if same == 1 else 'have'} the same cause." if others else "."
-    return Fact("Why", text, anchor, "Evidence")
+def _why(analysis: Analysis, one: Incident) -> Fact:
+    return Fact("Why", why(analysis, one), f"incident-{one.rank}", "Evidence")
 
 
 def _measured(analysis: Analysis) -> Fact:
@@ -90,39 +74,48 @@ def _measured(analysis: Analysis) -> Fact:
         parts.append(f"{count(packets, 'packet')} of {count(len(analysis.packet_streams), 'stream')}")
     if analysis.event.stats_tracks:
         parts.append(f"stats of {count(analysis.event.stats_tracks, 'received stream')}")
-    set_so = json.loads(analysis.event.settings)["detectors"]
     looked = [
         item
         for item in registry().values()
-        if item.kind not in set_so["off"] and set_so.get(item.kind, {}).get("measure", True)
+        if item.kind not in json.loads(analysis.event.settings)["detectors"]["off"]
     ]
     parts.append(f"{len(looked)} kinds of fault were looked for")
     return Fact("Measured", "; ".join(parts) + ".")
 
 
-def _do_first(analysis: Analysis, found: list[Finding]) -> str:
-    """The first sentence of the remedy of the detector that holds the root finding."""
-    first = next(iter(found or worst(faults(analysis))), None)
-    if first is None or (not found and first.severity == "minor"):
-        return "Nothing."
-    root = next((item for item in analysis.findings if item.finding_id == first.cause_finding_id), first)
-    remedy = " ".join(registry()[root.kind].section("What to do").split())
-    return remedy.split(". ")[0].rstrip(".") + "."
+def _do_first(analysis: Analysis, felt: Sequence[Incident]) -> str:
+    """The remedy of the first incident; of faults that were not heard that of the worst, if it is not minor."""
+    if felt:
+        return do_first(felt[0])
+    first: Finding | None = next(iter(worst(faults(analysis))), None)
+    return remedy(first.kind) if first is not None and first.severity != "minor" else "Nothing."
 
 
-def _also(analysis: Analysis, found: list[Finding]) -> str:
-    """What else was found, by kind; what explains the headline is not told again."""
-    told = {found[0].kind} if found else set()
-    kinds: dict[str, list[Finding]] = {}
-    for item in worst(faults(analysis)):
-        if item.kind not in told:
-            kinds.setdefault(item.kind, []).append(item)
-    lines = [
-        f"{words.kind_words(kind)} {len(of):,}{NBSP}\N{MULTIPLICATION SIGN} ({length(sum(i.duration_s for i in of))})"
-        for kind, of in kinds.items()
-    ]
-    more = f" and {len(lines) - MOST_ALSO} more" if len(lines) > MOST_ALSO else ""
-    return ", ".join(lines[:MOST_ALSO]) + more + "." if lines else ""
+def _also(found: Incidents, told: Sequence[Incident]) -> Fact | None:
+    """The other incidents, worst first, each a link with how long; then those of the recording only."""
+    heard = [one for one in found.heard if one not in told]
+    parts: list[tuple[str, str]] = []
+    for place, one in enumerate(heard[:MOST_ALSO]):
+        parts += [(", " if place else "", ""), *_linked(one)]
+    if len(heard) > MOST_ALSO:
+        parts.append((f" and {len(heard) - MOST_ALSO} more", ""))
+    parts += [(". ", "")] if heard and found.recording else []
+    for place, one in enumerate(found.recording[:MOST_RECORDING]):
+        parts += [(", " if place else "In the recording only: ", ""), *_linked(one)]
+    if len(found.recording) > MOST_RECORDING:
+        parts.append((f" and {len(found.recording) - MOST_RECORDING} more", ""))
+    if found.small:
+        kinds = count(len(found.small), "small thing")
+        parts += [("; " if parts else "", ""), (kinds, "small")]
+    if not parts:
+        return None
+    parts.append((".", ""))
+    return Fact("Also", "".join(text for text, _ in parts), parts=tuple(parts))
+
+
+def _linked(one: Incident) -> list[tuple[str, str]]:
+    unheard = ", not heard" if one.heard and not one.impaired_s else ""
+    return [(name(one), f"incident-{one.rank}"), (f"{NBSP}({how_long(one)}{unheard})", "")]
 
 
 def _budget(analysis: Analysis) -> Fact:
@@ -130,10 +123,21 @@ def _budget(analysis: Analysis) -> Fact:
     link = f"{count(left, 'thing')} not measured" if left else ""
     impaired, allowed = analysis.event.impaired_seconds, allowed_seconds(analysis)
     if impaired is None:
-        return Fact("Budget", "Not measured: there is no sound.", "not-measured", link)
+        return Fact("Budget", f"Not measured: there is no sound.{_waited(analysis)}", "not-measured", link)
     total, goal = open_seconds(analysis), 100 - objective_pct(analysis)
     text = (
         f"{count(impaired, 'second')} impaired of {total:,.0f}; {significant(allowed)} are allowed ({goal:g}{NBSP}%)"
     )
     times = f": {significant(impaired / allowed)} times the budget" if allowed > 0 and impaired else ""
-    return Fact("Budget", f"{text}{times}. Formula {analysis.event.formula}.", "not-measured", link)
+    text = f"{text}{times}.{_waited(analysis)} Formula {analysis.event.formula}."
+    return Fact("Budget", text, "not-measured", link)
+
+
+def _waited(analysis: Analysis) -> str:
+    """What was used of the objectives for the start and for outages, where anything was."""
+    rows, text = budget(analysis), ""
+    for objective, what in (("late_start_s", "Late start"), ("outage_s", "Outage")):
+        row = rows.get(objective)
+        if row is not None and row["used"]:
+            text += f" {what} {length(row['used'])}; {length(row['allowed'])} are allowed."
+    return text

@@ -12,14 +12,21 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from aqa import __version__
+from aqa.incidents import Incident, incidents
 from aqa.model import Analysis, EventRow, Finding, RecordingRow, StreamRow
 from aqa.report import bars, charts, lanes, streams, verdict, words
 from aqa.report.clips import Clip
 from aqa.report.data import SCHEMA, settings_sha256
+from aqa.report.event_lanes import lettered
+from aqa.report.evidence import told
 from aqa.report.facts import facts
 from aqa.report.filters import wireshark_filters
+from aqa.report.history import lines_of
+from aqa.report.scatter import scatter
+from aqa.report.whole_rows import whole_event
 from aqa.settings import overrides_in
 
+MOST_INCIDENTS = 60  # in the page; every one is in report.json
 MOST_FINDINGS = 200  # rows in the page; every one is in findings.csv
 
 
@@ -49,6 +56,8 @@ def report_html(analysis: Analysis, clips: Mapping[str, Clip]) -> str:
     """The page of one event."""
     event = analysis.event
     found = verdict.worst(verdict.faults(analysis))
+    grouped = incidents(analysis)
+    rows = [told(analysis, one, grouped) for one in grouped.ranked[:MOST_INCIDENTS]]
     return _page(
         "report.html",
         script="timeline.js",
@@ -64,6 +73,16 @@ def report_html(analysis: Analysis, clips: Mapping[str, Clip]) -> str:
             for at in lanes.axis_ticks(event.duration_s, event.start_utc)
         ],
         key=lanes.key(analysis),
+        operator=lettered(lines_of(analysis, "operator")),
+        heard=[row for row in rows if row.one.heard],
+        unheard=[row for row in rows if not row.one.heard],
+        incidents_in_all=len(grouped.ranked),
+        small=grouped.small,
+        figures={it.one.rank: figure for it in rows if (figure := scatter(analysis, it.one)) is not None},
+        clip_of={it.one.rank: item for it in rows if (item := _clipped(it.one, clips)) is not None},
+        small_kinds=_counted(grouped.small),
+        whole=whole_event(analysis),
+        rank_of={item.finding_id: one.rank for one in grouped.ranked for item in one.findings},
         left_out=lanes.left_out(analysis),
         clips=[(item, clips[item.finding_id]) for item in found if item.finding_id in clips],
         findings=found[:MOST_FINDINGS],
@@ -167,6 +186,17 @@ def _facts_of(item: Finding) -> list[tuple[str, str]]:
             text = json.dumps(inner, ensure_ascii=False) if isinstance(inner, dict | list) else f"{inner}"
             rows.append((f"{name} {below}".strip().replace("_", " "), text))
     return rows
+
+
+def _clipped(one: Incident, clips: Mapping[str, Clip]) -> Finding | None:
+    """The worst finding of an incident that can be heard."""
+    return next((item for item in verdict.worst(one.findings) if item.finding_id in clips), None)
+
+
+def _counted(items: Sequence[Finding]) -> str:
+    """How many of each kind."""
+    kinds = dict.fromkeys(item.kind for item in items)
+    return ", ".join(f"{words.kind_words(kind)} {sum(i.kind == kind for i in items):,}" for kind in kinds)
 
 
 def _judged(analysis: Analysis, row: RecordingRow | StreamRow) -> str:

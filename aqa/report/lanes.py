@@ -7,16 +7,18 @@ attributes of that element, so the same picture serves both.
 import dataclasses
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from aqa.incidents import incidents
 from aqa.model import Analysis, Finding, StreamRow
 from aqa.report import words
 from aqa.report.bars import LOSS_TOP_PCT, Box, loss_bars, made_up_bars
 from aqa.report.coverage import utc_ns_of
+from aqa.report.event_lanes import Lane, lanes_above, lanes_below, view
 from aqa.report.marks import (
     COLUMNS,
+    LETTER_PX,
     MARKS,
     PACKETS,
     STALLS,
@@ -33,18 +35,6 @@ MOST_DRAWN = 40  # tracks
 _STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
 
 
-@dataclass(frozen=True)
-class Lane:
-    """One row of the timeline: its label, what stands under it, its picture and how high that is."""
-
-    label: str
-    under: str
-    height: int
-    picture: Markup
-    name: str  # spoken name of the picture
-    folded: bool = False  # behind "n more tracks, no finding"
-
-
 def axis_ticks(length_s: float, start_utc: str | None = None, most: int = 12) -> list[float]:
     """Event seconds of the axis' ticks: at round times of the clock that is shown, `most` steps at most."""
     step = next((step for step in _STEPS if length_s / step <= most), _STEPS[-1])
@@ -55,7 +45,7 @@ def axis_ticks(length_s: float, start_utc: str | None = None, most: int = 12) ->
 def timeline(analysis: Analysis) -> list[Lane]:
     """All lanes but the axis, in the order of the page."""
     length = max(analysis.event.duration_s, 1e-3)
-    lanes = _rooms(analysis, length)
+    lanes = lanes_above(analysis, incidents(analysis), length, _rooms(analysis, length))
     found = faults(analysis)
     names = dict.fromkeys(row.track for row in sorted(analysis.recordings, key=lambda r: (r.track != "mix", r.track)))
     names.update(dict.fromkeys(sorted(_of(row) for row in analysis.streams)))
@@ -68,7 +58,7 @@ def timeline(analysis: Analysis) -> list[Lane]:
         lanes.append(_not_measured("sound", "not measured: no recording"))
     if not analysis.packet_streams:
         lanes.append(_not_measured("packets", "not measured: no packet log"))
-    return lanes
+    return [*lanes, *lanes_below(analysis, length)]
 
 
 def left_out(analysis: Analysis) -> int:
@@ -79,7 +69,7 @@ def left_out(analysis: Analysis) -> int:
 
 def key(analysis: Analysis) -> list[tuple[Markup, str]]:
     """Sign and words of every mark that occurs, and of no other."""
-    kinds = dict.fromkeys(item.kind for item in faults(analysis))
+    kinds = dict.fromkeys(item.kind for item in faults(analysis) if item.kind not in words.UNDRAWN)
     rows = [
         (sign(kind), f"{words.kind_words(kind)}: {words.MEANINGS.get(kind, words.kind_words(kind))}")
         for kind in kinds
@@ -111,10 +101,6 @@ def key(analysis: Analysis) -> list[tuple[Markup, str]]:
     return rows
 
 
-def _view(*parts: Markup, height: int) -> Markup:
-    return el("svg", *parts, class_="view", x="0%", y=0, width="100%", height=height)
-
-
 def _rooms(analysis: Analysis, length: float) -> list[Lane]:
     rooms = [room for room in json.loads(analysis.event.rooms) if room["opened"]]
     if not rooms or analysis.event.start_utc is None:
@@ -136,7 +122,7 @@ def _rooms(analysis: Analysis, length: float) -> list[Lane]:
         )
         parts.append(el("text", room["id"], class_="small", x=percent(start / length), dx=5, y=13))
     named = ", ".join(room["id"] for room in rooms)
-    return [Lane("Rooms", "", 18, _view(*parts, height=18), f"rooms: {named}")]
+    return [Lane("Rooms", "", 18, view(*parts, height=18), f"rooms: {named}")]
 
 
 def _lane(analysis: Analysis, name: str, found: Sequence[Finding], length: float) -> Lane:
@@ -145,6 +131,7 @@ def _lane(analysis: Analysis, name: str, found: Sequence[Finding], length: float
     streams = [row for row in analysis.packet_streams if _of(row) == name]
     mine = [item for item in found if (item.track or item.stream) == name]
     sound = [item for item in mine if item.source in ("audio", "container")]
+    sound += [item for item in found if item.kind == "late_start" and name == "mix"]
     told = [item for item in mine if item.source == "stats"]
     packets = [item for item in mine if item.source == "packets"]
     parts: list[Markup] = []
@@ -162,10 +149,28 @@ def _lane(analysis: Analysis, name: str, found: Sequence[Finding], length: float
         seconds = [row for row in analysis.seconds if row.concealed_s and (row.track or row.stream) == name]
         parts += [made_up_bars(seconds, Box(length, y, PACKETS, COLUMNS)), joined(marks(told, length, y=y))]
         y += PACKETS
+    parts.append(_outages(found, length, y + 2))
     label = f"{name} (recorded)" if name == "mix" else name
     return Lane(
-        label, _under([*sound, *told], packets, streams), y + 2, _view(*parts, height=y + 2), _spoken(name, mine)
+        label, _under([*sound, *told], packets, streams), y + 2, view(*parts, height=y + 2), _spoken(name, mine)
     )
+
+
+def _outages(found: Sequence[Finding], length: float, height: int) -> Markup:
+    """A tinted box over the whole lane: nobody could be heard, whoever it was."""
+    parts = []
+    for item in found:
+        if item.kind == "outage":
+            title = el("title", f"outage, {words.length(item.duration_s)}")
+            where = {"x": percent(item.start_s / length), "width": percent(item.duration_s / length)}
+            parts.append(el("rect", title, class_="outage", y=0, height=height, **where))
+            hidden = "hidden" if item.duration_s / length < LETTER_PX else None
+            middle = percent((item.start_s + item.end_s) / 2 / length)
+            parts.append(
+                el("text", "Ou", class_="letters on-outline", x=middle, y=height / 2 + 4, text_anchor="middle",
+                   data_s=item.duration_s, visibility=hidden)
+            )  # fmt: skip
+    return joined(parts)
 
 
 def _of(row: StreamRow) -> str:

@@ -5,12 +5,17 @@ import re
 from collections.abc import Sequence
 
 from aqa import __version__
+from aqa.incidents import incidents
 from aqa.model import Analysis, Finding
 from aqa.report import streams, verdict, words
 from aqa.report.data import settings_sha256
+from aqa.report.evidence import Told, told
 from aqa.report.facts import facts
+from aqa.report.history import lines_of
+from aqa.report.whole_rows import whole_event
 
 MOST_FINDINGS = 50
+MOST_INCIDENTS = 20
 MOST_STREAMS = 5  # with their bursts and buffers; every one is in report.json
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~&$@-]|:(?=//)|(?<=www)\.)", re.IGNORECASE)  # addresses link themselves
 
@@ -40,6 +45,7 @@ def report_markdown(analysis: Analysis) -> str:
             "",
             *(f"- {escape(text)}" for text in problems),
         ]
+    lines += ["", "## Incidents", "", *_incidents(analysis), "", "## The event as a whole", *_whole(analysis)]
     lines += ["", "## Findings", "", *_findings(analysis)]
     lines += ["", "## Recordings", "", *_recordings(analysis)]
     lines += ["", "## Streams", "", *_streams(analysis), *_worst_streams(analysis)]
@@ -60,6 +66,51 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _input(row: dict[str, object]) -> tuple[str, str, str]:
     return escape(str(row["path"])), f"{row['bytes']:,}", f"`{row['sha256']}`"
+
+
+def _incidents(analysis: Analysis) -> list[str]:
+    """A table of all, then for and against the first of them."""
+    found = incidents(analysis)
+    if not found.ranked:
+        return ["Nothing was heard that belongs here."]
+    rows = [told(analysis, one, found) for one in found.ranked[:MOST_INCIDENTS]]
+    head = ("n", "what was heard", "when", "how long", "who", "why, and how sure")
+    cells = [
+        (f"{it.one.rank}", *(escape(text) for text in (_heard(it), it.when, it.how_long, it.who, it.why)))
+        for it in rows
+    ]
+    lines = _table(head, cells)
+    if len(found.ranked) > len(rows):
+        lines += ["", f"The worst {len(rows)} of {len(found.ranked)}; every one is in report.json."]
+    if found.small:
+        lines += ["", f"{words.count(len(found.small), 'small thing')}: minor, and less than a second each time."]
+    first = rows[0]
+    lines += ["", "### 1: for", "", *(f"- {escape(text)}" for text in first.pro)]
+    lines += ["", "### 1: against, and not known", ""]
+    lines += [f"- {escape(text)}" for text in first.contra] or ["- Nothing found."]
+    return [*lines, *_log(analysis)]
+
+
+def _heard(it: Told) -> str:
+    return it.what if it.one.heard else f"Recording only: {it.what}"
+
+
+def _log(analysis: Analysis) -> list[str]:
+    """The operator log in words."""
+    rows = lines_of(analysis, "operator")[:MOST_FINDINGS]
+    told_rows = [f"- {words.moment(analysis, row.time_s)} {escape(row.text or '')}" for row in rows]
+    return ["", "### Operator log", "", *told_rows] if rows else []
+
+
+def _whole(analysis: Analysis) -> list[str]:
+    lines = []
+    for part in whole_event(analysis):
+        lines += ["", f"### {part.title}", ""]
+        if part.rows:
+            lines += _table([escape(name) for name in part.head], [_escaped(cells) for cells in part.rows])
+        if part.note:
+            lines += ["", escape(part.note)] if part.rows else [escape(part.note)]
+    return lines
 
 
 def _findings(analysis: Analysis) -> list[str]:

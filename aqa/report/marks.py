@@ -16,6 +16,7 @@ CLOSE_S = 600  # the longest view in which the small kinds of packets are shown
 LETTER_PX = 20 / 1100  # share of the view from which letters fit
 _STYLE = {
     "dropout": "solid", "interruption": "solid", "silence": "hollow", "attenuation": "hollow",
+    "late_start": "hollow", "outage": "tint",
     "concealment": "half", "concealed_audio": "half", "repetition": "half", "missing_media": "dashed",
     "damaged_media": "dashed", "elided_time": "dashed", "clock_mismatch": "dashed", "unreadable": "dashed",
     "echo": "dotted", "unintended_audio": "dotted", "noise_burst": "dotted", "hum": "dotted",

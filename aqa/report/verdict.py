@@ -7,10 +7,13 @@ stands in the sentence, it is in *Why*; no certainty without its number.
 import json
 import re
 from collections.abc import Sequence
+from typing import Any
 
+from aqa.incidents import incidents
 from aqa.model import Analysis, Finding
 from aqa.report import words
 from aqa.report.coverage import open_seconds, recorded_seconds, recorded_share
+from aqa.report.phrases import headline
 from aqa.report.words import count, length, listed, moment, plain
 from aqa.scores import breaks_speech
 
@@ -55,12 +58,23 @@ def allowed_seconds(analysis: Analysis) -> float:
     return open_seconds(analysis) * objective_pct(analysis) / 100
 
 
+def budget(analysis: Analysis) -> dict[str, dict[str, Any]]:
+    """What each objective allows and what was used of it, by its name; a value of None is not measured."""
+    return {row["objective"]: row for row in json.loads(analysis.event.facts).get("budget", [])}
+
+
+def over_budget(analysis: Analysis) -> bool:
+    """Whether people waited longer, at the start or in outages, than the objectives allow."""
+    rows = (budget(analysis).get(name) for name in ("late_start_s", "outage_s"))
+    return any(row is not None and row["used"] is not None and row["used"] > row["allowed"] for row in rows)
+
+
 def status(analysis: Analysis) -> str:
     """good, bad or not_measured."""
     impaired = analysis.event.impaired_seconds
     if impaired is not None and impaired > allowed_seconds(analysis):
         return "bad"
-    if any(item.severity == "critical" for item in heard(analysis)):
+    if any(item.severity == "critical" for item in heard(analysis)) or over_budget(analysis):
         return "bad"
     return "good" if impaired is not None and recorded_share(analysis) >= LEAST_MEASURED else "not_measured"
 
@@ -74,9 +88,9 @@ def sentence(analysis: Analysis) -> str:
 
 
 def _sentence(analysis: Analysis) -> str:
-    found = heard(analysis)
-    if found:
-        return _heard_sentence(analysis, found)
+    told = headline(analysis, incidents(analysis))
+    if told is not None:
+        return told
     if analysis.event.impaired_seconds is None:
         unreadable = [item for item in analysis.findings if item.kind == "unreadable"]
         said = _nothing_readable(len(unreadable)) if analysis.recordings else "Nothing was recorded."
@@ -87,34 +101,6 @@ def _sentence(analysis: Analysis) -> str:
 def _nothing_readable(many: int) -> str:
     what = "the only recording is unreadable" if many == 1 else f"all {many} recordings are unreadable"
     return f"Nothing can be said about the sound: {what if many else 'there is no sound in the recordings'}."
-
-
-def _heard_sentence(analysis: Analysis, found: list[Finding]) -> str:
-    kind = found[0].kind
-    same = sorted((item for item in found if item.kind == kind), key=lambda item: item.start_s)
-    names = sorted({speaker(item, analysis) for item in same})
-    subject = words.possessive(names[0]) if len(names) == 1 else f"Speech of {listed(names)}"
-    happened = words.HEARD.get(kind, (f"had {words.kind_words(kind)}", ""))[0]
-    unsure = "may have been affected: it " if max(item.confidence for item in same) < 0.60 else ""
-    total = length(sum(item.duration_s for item in same))
-    if len(same) == 1:
-        when = f"for {total} at {moment(analysis, same[0].start_s)}"
-    else:
-        first, last = moment(analysis, same[0].start_s), moment(analysis, same[-1].end_s)
-        when = f"{len(same):,} times, {total} in all, between {first} and {last}"
-    text = f"{subject} {unsure}{happened} {when}."
-    nobody = same[0].source == "stats" and same[0].track is None  # known by a stream's number alone
-    named = names[0] != "mix" and len(names) == 1 and not nobody
-    return text if named else text[0].upper() + text[1:]  # names stay as they are
-
-
-def speaker(finding: Finding, analysis: Analysis) -> str:
-    """Who was cut off: the participant whose packets explain it, else the track."""
-    because = next((item for item in analysis.findings if item.finding_id == finding.cause_finding_id), None)
-    named = (because.track if because else None) or finding.track
-    if finding.source == "stats":  # of a receiver, who hears no mix but streams; of its device, all of them
-        named = named or (f"stream {finding.stream}" if finding.stream else "everyone")
-    return plain(named or "mix")
 
 
 def _clean_sentence(analysis: Analysis) -> str:

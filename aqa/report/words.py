@@ -8,9 +8,12 @@ from aqa.model import Analysis, Finding, StreamRow
 
 NBSP = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
+APOSTROPHE = "\N{RIGHT SINGLE QUOTATION MARK}"
 DASH = "\N{EN DASH}"
 NOT_MEASURED = "not measured"
 NOT_APPLICABLE = "\N{EN DASH}"
+UNDRAWN = ("capacity", "room_restart", "unexplained_complaints")
+"""Kinds without a mark: the box of their incident stands for them."""
 MOST_NAMES = 3  # that a sentence can hold
 LONGEST_NAME = 40
 
@@ -54,6 +57,13 @@ MEANINGS = {
     "concealed_audio": "sound that a receiver made up and let be heard",
     "interruption": "sound that broke off at a receiver",
     "playout_fault": "a listener's device that ran dry",
+    "late_start": "speech began later than announced",
+    "outage": "nobody could be heard",
+    "room_restart": "the room ended and was opened again",
+    "capacity": "faults follow how many listened, or the load",
+    "unexplained_complaints": "complaints that no finding explains",
+    "attenuation": "a dip that is not silent",
+    "elided_time": "time that a recording leaves out",
 }
 """One line per kind for the key under the timeline; a kind without one is explained by its name."""
 

@@ -11,6 +11,7 @@ import re
 import pytest
 from report_builder import analysis, dropout, event, events, loss
 
+from aqa.model import HistoryRow
 from aqa.report import charts, data, html, lanes, markdown
 from aqa.report.pages import report_event, write_index, write_trends
 from aqa.report.svg import envelope
@@ -23,15 +24,25 @@ HOSTILE = (
 def hostile():
     row = dropout(track=HOSTILE, recording=HOSTILE, evidence=json.dumps({"note": HOSTILE}))
     made = analysis(event(title=HOSTILE, problems=json.dumps([HOSTILE])), findings=(row, loss(track=HOSTILE)))
+    lines = [
+        HistoryRow(series=name, place=HOSTILE, time_s=9.0, who=HOSTILE, kind=HOSTILE, text=HOSTILE)
+        for name in ("complaint", "operator")
+    ]
+    values = [HistoryRow(series=name, place=HOSTILE, metric=HOSTILE, time_s=9.0, value=3.0)
+              for name in ("listeners", "load")]  # fmt: skip
+    files = json.dumps([{"path": "feedback.csv", "bytes": 9, "sha256": "0" * 64}])
     return dataclasses.replace(
-        made, recordings=tuple(dataclasses.replace(r, recording=HOSTILE) for r in made.recordings)
+        made,
+        event=dataclasses.replace(made.event, inputs=files),
+        history=(*lines, *values),
+        recordings=tuple(dataclasses.replace(r, recording=HOSTILE) for r in made.recordings),
     )
 
 
 @pytest.mark.parametrize("name", sorted(events()))
 def test_every_sort_of_event_has_every_file(tmp_path, name):
     report_event(events()[name], root=tmp_path, out=tmp_path)
-    written = sorted(path.name for path in (tmp_path / "e1").iterdir())
+    written = sorted(path.name for path in next(tmp_path.iterdir()).iterdir())
     assert written == ["findings.csv", "report.html", "report.json", "report.md"]
 
 

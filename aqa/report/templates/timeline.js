@@ -92,9 +92,12 @@
   });
   window.addEventListener("pointerup", function () { dragged = null; });
   window.addEventListener("resize", draw);
-  function address() {
+  window.addEventListener("beforeprint", function () { document.querySelectorAll("details.incident").forEach(function (d) { d.open = true; }); });
+  function address(moved) {
     var found = /^#t=([\d.]+)-([\d.]+)$/.exec(location.hash);
-    if (found) look(parseFloat(found[1]), parseFloat(found[2]), true); else draw();
+    if (found) { look(parseFloat(found[1]), parseFloat(found[2]), true); if (moved) root.scrollIntoView(); } else draw();
+    var target = document.getElementById(location.hash.slice(1));
+    if (target && target.tagName === "DETAILS") { target.open = true; target.scrollIntoView(); }
   }
   window.addEventListener("hashchange", address);
   address();
