@@ -37,18 +37,21 @@ def _of_the_time(finding: Finding, known: Known, earlier: list[Finding]) -> Find
     """An outage, or a room that ended: the server's faults of that time or just before, if there were any."""
     faults = [f for f in (*known.packet_faults, *earlier) if f.cause in SERVERS]
     near = overlapping(faults, finding.start_s - JUST_BEFORE_S, finding.end_s)
+    ended = _ended_together(finding, known)
     if near:
         best = max(near, key=lambda f: (f.cause_confidence or 0.0, min(f.end_s, finding.end_s) - f.start_s))
         root = best.cause_finding_id or best.finding_id
         began = finding.start_s - best.start_s
-        sure = round(0.95 * (best.cause_confidence or 0.5), 2)
+        sure = max(round(0.95 * (best.cause_confidence or 0.5), 2), _sure(ended))
         return _with(finding, best.cause, sure=sure, root=root, fault_began_before_s=began, faults=len(near))
-    ended = _ended_together(finding, known)
     if ended is not None:
-        return _with(
-            finding, "server_outage", sure=round(min(0.95, 0.65 + 0.07 * len(ended)), 2), streams_ended=ended
-        )
+        return _with(finding, "server_outage", sure=_sure(ended), streams_ended=ended)
     return _with(finding, "unexplained", why="no fault of the server in the packets of that time")
+
+
+def _sure(ended: list[str] | None) -> float:
+    """How sure streams that ended together make it: one more is less of a coincidence."""
+    return round(min(0.95, 0.65 + 0.07 * len(ended)), 2) if ended else 0.0
 
 
 def _ended_together(finding: Finding, known: Known) -> list[str] | None:

@@ -117,7 +117,7 @@ def _shared(
     own_link = {one.vantage for one in whole.sent} <= {"recorder", "receiver"}
     return _Shown(
         "server_outage",
-        round((0.6 + 0.15 * (hit >= sending) + 0.1 * (len(hit) > 2) - 0.15 * own_link) * shown, 2),
+        round((0.7 + 0.15 * (hit >= sending) + 0.1 * (len(hit) > 2) - 0.15 * own_link) * shown, 2),
         {
             "began_together": len(hit),
             "participants_sending": len(sending),
