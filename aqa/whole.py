@@ -98,11 +98,16 @@ class Whole:
     findings: Sequence[Finding] = field(default_factory=tuple)  # of sound, containers, packets and stats, with causes
 
     def listeners_at(self, second: Doubles) -> Doubles:
-        """Listeners of all rooms together; NaN where no room has told yet."""
-        series = list((self.listeners or {}).values())
-        if not series:
+        """Listeners of all rooms together, of a closed room none; NaN where no room has told yet."""
+        if not self.listeners:
             return np.full(np.shape(second), np.nan)
-        told = np.array([one.at(second) for one in series])
+        closed = {room.id: room.closed_s for room in self.rooms if room.closed_s is not None}
+        told = np.array(
+            [
+                np.where(second >= closed.get(name, np.inf), 0.0, one.at(second))
+                for name, one in self.listeners.items()
+            ]
+        )
         return np.where(np.isnan(told).all(axis=0), np.nan, np.nansum(told, axis=0))
 
     def of_kind(self, *kinds: str) -> Spans:

@@ -35,6 +35,11 @@ def test_listeners_of_rooms_are_added_and_unknown_before_the_first():
     np.testing.assert_array_equal(told.listeners_at(np.array([0, 10, 25, 40.0])), [np.nan, 5, 12, 7])
 
 
+def test_a_closed_room_has_no_listeners():
+    told = whole(listeners={"r1": series((10, 5)), "r2": series((40, 7))}, rooms=[room("r1", 0, 30)])
+    np.testing.assert_array_equal(told.listeners_at(np.array([0, 10, 30, 40.0])), [np.nan, 5, 0, 7])
+
+
 def test_nobody_sends_when_all_stall_or_have_gone():
     told = whole(sent=[sent("a", 0, 50, [(10, 20)]), sent("b", 5, 60, [(15, 30)]), sent("c", 70, 80)])
     np.testing.assert_array_equal(told.nobody_sends(), spans((15, 20), (60, 70)))
