@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from aqa.measures.dips import Dips
 from aqa.measures.hops import Hops
 from aqa.measures.levels import levels
 from aqa.measures.measure import Measure, Watcher
@@ -18,7 +19,7 @@ CHUNK = 1 << 16
 """Samples per channel that a measure sees at once."""
 
 Maker = Callable[[int, float], Measure]
-MEASURES: tuple[Maker, ...] = ()
+MEASURES: tuple[Maker, ...] = (Dips,)
 """What is measured beside level, peak and held samples: each takes a sample rate in Hz and the least step (LSB)."""
 
 
