@@ -94,11 +94,11 @@ class Dips:
         lo, hi = self.judged - self.first, self.env.shape[1] - COMING_MS
         if hi <= lo:
             return
-        ratio = np.empty(self.env.shape[1])
-        kernels.steps(self.env[0], np.empty_like(ratio), ratio)
+        step = np.empty(self.env.shape[1])
+        kernels.steps(self.env[0], np.empty_like(step), step)
         spans = np.empty((kernels.PAIRS * (hi - lo), 2), np.int64)
         rises = np.zeros(self.env.shape[1], np.int64)
-        self._keep(spans[: kernels.boxes(self.env, ratio, lo, hi, spans, rises)])
+        self._keep(spans[: kernels.boxes(self.env, step, lo, hi, spans, rises)])
         self.onsets.append((np.flatnonzero(rises) + self.first).astype(np.int64))
         self.judged = self.first + hi
         drop = max(0, hi - KEPT_MS)

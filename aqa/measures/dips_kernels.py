@@ -13,11 +13,12 @@ BANDS = 3
 EDGE_MS = 8  # window on each side of an edge: a pitch period of most voices
 RIVAL_MS = 3  # an edge is the steepest place within it
 EDGE_RATIO = 4.0  # 6 dB
+MOST_RATIO = 10**2.5  # 25 dB
 QUIET = 1e-11  # -110 dBFS: below it there is no sound to dip
 SHORTEST_MS, LONGEST_MS = 6, 600
 NEAR_MS, FAR_MS = 15, 40  # levels beside a dip are taken 1 to 15 and 15 to 40 ms away
-DEPTH = 10**0.8  # 8 dB: mean inside under both sides
-HEADROOM = 2.0  # 3 dB: loudest 3 ms inside under both sides
+DEPTH = 10**0.7  # 7 dB: mean inside under both sides
+HEADROOM = 1.4  # 1.5 dB: loudest 3 ms inside under both sides
 PAIRS = 8  # falls tried for one rise
 
 
@@ -91,30 +92,42 @@ def extremes(env, band, start, end, width):  # type: ignore[no-untyped-def]
 
 @compiled("void(f4[::1], f8[::1], f8[::1])")
 def steps(power, sums, out):  # type: ignore[no-untyped-def]
-    """Mean power of the 8 blocks from each block on over that of the 8 before it; 1 where either is incomplete."""
+    """Mean power of the 8 blocks from each block on over that of the 8 before it; 1 where either is incomplete.
+
+    More than 25 dB counts as 25: else the edge would be where what is faint dies away, not where sound breaks off.
+    """
     for k in range(len(power)):
         out[k], sums[k] = 1.0, QUIET * EDGE_MS
         for j in range(k, min(k + EDGE_MS, len(power))):
             sums[k] += power[j]
     for k in range(EDGE_MS, len(power) - EDGE_MS + 1):
-        out[k] = sums[k] / sums[k - EDGE_MS]
+        out[k] = min(MOST_RATIO, max(1.0 / MOST_RATIO, sums[k] / sums[k - EDGE_MS]))
 
 
 @inlined
-def is_edge(ratio, k, rising):  # type: ignore[no-untyped-def]
-    """Whether the level changes by 6 dB at block `k`, and by no more within 3 blocks (the first of equals)."""
-    here = ratio[k] if rising else 1.0 / ratio[k]
-    if here < EDGE_RATIO:
+def is_rise(step, k):  # type: ignore[no-untyped-def]
+    """Whether the level rises by 6 dB at block `k`, and by no more within 3 blocks (the last of equals)."""
+    if step[k] < EDGE_RATIO:
         return False
     for j in range(k - RIVAL_MS, k + RIVAL_MS + 1):
-        other = ratio[j] if rising else 1.0 / ratio[j]
-        if other > here or (other == here and j < k):
+        if step[j] > step[k] or (step[j] == step[k] and j > k):
+            return False
+    return True
+
+
+@inlined
+def is_fall(step, k):  # type: ignore[no-untyped-def]
+    """Whether the level falls by 6 dB at block `k`, and by no more within 3 blocks (the first of equals)."""
+    if step[k] * EDGE_RATIO > 1.0:
+        return False
+    for j in range(k - RIVAL_MS, k + RIVAL_MS + 1):
+        if step[j] < step[k] or (step[j] == step[k] and j < k):
             return False
     return True
 
 
 @compiled("i8(f4[:, ::1], f8[::1], i8, i8, i8[:, ::1], i8[::1])")
-def boxes(env, ratio, lo, hi, spans, rises):  # type: ignore[no-untyped-def]
+def boxes(env, step, lo, hi, spans, rises):  # type: ignore[no-untyped-def]
     """Pairs of a fall and a rise [lo, hi) with a dip between; rows (start, end) into `spans`; returns how many.
 
     `rises` takes 1 where a block is a rise. Blocks from `lo` - 644 to `hi` + 44 must be there, or none before the
@@ -123,15 +136,15 @@ def boxes(env, ratio, lo, hi, spans, rises):  # type: ignore[no-untyped-def]
     count = 0
     for end in range(max(lo, FAR_MS), hi):
         rises[end] = 0
-        if not is_edge(ratio, end, True):
+        if not is_rise(step, end):
             continue
         rises[end] = 1
-        count = pair(env, ratio, end, spans, count)
+        count = pair(env, step, end, spans, count)
     return count
 
 
 @inlined
-def pair(env, ratio, end, spans, count):  # type: ignore[no-untyped-def]
+def pair(env, step, end, spans, count):  # type: ignore[no-untyped-def]
     """The falls that make a dip with the rise at `end`, nearest first; returns the new count."""
     after, most, tried = mean(env, 0, end + 1, end + 1 + NEAR_MS), 0.0, 0
     total = 0.0
@@ -141,7 +154,7 @@ def pair(env, ratio, end, spans, count):  # type: ignore[no-untyped-def]
             most = max(most, mean(env, 0, start + 1, start + 4))
         if most * HEADROOM > after or tried == PAIRS or count == len(spans):
             return count
-        if end - start < SHORTEST_MS or not is_edge(ratio, start, False):
+        if end - start < SHORTEST_MS or not is_fall(step, start):
             continue
         before, inside = mean(env, 0, start - NEAR_MS - 1, start - 1), total / (end - 2 - start)
         if before >= most * HEADROOM and before >= inside * DEPTH and after >= inside * DEPTH:
