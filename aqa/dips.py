@@ -8,8 +8,10 @@ channel's active speech level and to its noise floors: a change of gain changes 
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aqa.measures.trees import Trees, load, scores
 from aqa.model import Candidates, Doubles, Flags, Floats, Ints, Track
@@ -18,8 +20,14 @@ MODEL = Path(__file__).with_name("dips.npz")
 FLOOR_DBFS = -120.0  # stands for a floor that was not measured: nothing sounds there
 FARTHEST_DB = 60.0  # what lies farther from a floor says no more
 AROUND_S = 1.0
-APPLAUSE_PER_S = 8.0  # onsets a second from which on sound is applause or rain: dense transients hide dips
+APPLAUSE_PER_S = (
+    12.0  # onsets of 10 dB a second from which on it is applause or rain (speech: 3 to 9): dips hide in it
+)
 TO_FLOOR_DB = 3.0  # as far over the noise floor as its own unrest carries a few ms
+MIN_SCORE = 3.8
+MEANING = "log odds of the model; false alarms per hour of clean speech: 3.8 leaves 2, 3.3 leaves 5, 2.0 leaves 20"
+PLATT = (-3.368, 1.034)
+EXACT_MS = 3.0  # blocks of 1 ms find each end of a hole to 1 ms; a codec smears more
 _BANDS = ("all", "high", "top")
 
 
@@ -41,8 +49,13 @@ def dips(track: Track, least: float) -> Dips:
     if found is None or not len(found.start_sample) or track.levels.active_speech_dbfs is None:
         return _chosen(None, track, np.zeros(0), np.zeros(0, np.int64))
     score = scores(_model(), rows(track))
-    order = np.flatnonzero((score >= least) & ~_held(found, track))
+    order = np.flatnonzero((score >= least) & ~held(found, track))
     return _chosen(found, track, score, _best(found, score, order))
+
+
+def confidence(score: float) -> float:
+    """How sure a score makes, 0 to 1: Platt's line on the validation split, see `train_dips`."""
+    return round(min(0.99, 1 / (1 + float(np.exp(-(PLATT[0] + PLATT[1] * score))))), 2)
 
 
 @cache
@@ -54,7 +67,7 @@ def rows(track: Track) -> Floats:
     """What the model sees of each candidate; shape (n, features). Every level is a difference of levels."""
     found = track.candidates["dip"]
     column = {name: found.features[:, i] for i, name in enumerate(found.columns)}
-    out = [column[name] for name in found.columns if not name.endswith("_dbfs")]
+    out: list[NDArray[Any]] = [column[name] for name in found.columns if not name.endswith("_dbfs")]
     for name in found.columns:
         if name.endswith("_dbfs"):
             out.append(column[name] - column[f"before_{_band(name)}_dbfs"])
@@ -92,8 +105,8 @@ def onsets_per_s(found: Candidates, track: Track) -> Doubles:
     return np.asarray((total[last] - total[first]) / np.maximum((last - first) * series.hop_s, series.hop_s))
 
 
-def _held(found: Candidates, track: Track) -> Flags:
-    """Whether a run of one held value (digital zero included) fills half of a candidate: that is judged as such."""
+def held(found: Candidates, track: Track) -> Flags:
+    """Whether held values (digital zero included) fill a candidate but for 3 ms: such a hole is judged as a run."""
     runs = track.runs.of("constant")
     if not len(runs.start_sample):
         return np.zeros(len(found.start_sample), np.bool_)
@@ -107,7 +120,8 @@ def _held(found: Candidates, track: Track) -> Flags:
         return np.asarray(total[n] - over)
 
     inside = held_before(found.end_sample) - held_before(found.start_sample)
-    return np.asarray(2 * inside >= found.end_sample - found.start_sample)
+    length = found.end_sample - found.start_sample
+    return np.asarray((2 * inside >= length) & (length - inside <= EXACT_MS * track.sample_rate_hz / 1000))
 
 
 def _best(found: Candidates, score: Doubles, order: Ints) -> Ints:

@@ -1,4 +1,4 @@
-"""Stretches of 6 to 600 ms that lie well below both of their sides: candidates of dips and of holes that a codec filled.
+"""Stretches of 6 to 600 ms well below both of their sides: candidates of dips, and of holes that a codec filled.
 
 A fall and a rise of 6 dB between 8 ms on their two sides, with a level between them 8 dB or more below both: a 1-ms
 envelope sees them to 1 ms. Most are the closures of plosives and pauses: what tells them apart is measured here in
@@ -16,7 +16,10 @@ from aqa.model import Candidates, Floats, Ints, Series
 _BANDS = ("all", "high", "top")
 COLUMNS = (
     "length_ms",
-    *(f"{place}_{band}_dbfs" for band in _BANDS for place in ("inside", "before", "after", "far_before", "far_after")),
+    *(
+        f"{place}_{band}_dbfs" for band in _BANDS
+        for place in ("inside", "before", "after", "far_before", "far_after")
+    ),
     *(
         f"{what}_{band}_db" for band in _BANDS
         for what in ("fall_2_ms", "rise_2_ms", "fall_4_ms", "rise_4_ms", "click_start", "click_end")
@@ -68,7 +71,7 @@ class Dips:
         count = max(0, (1000 * (base + hi)) // self.rate - have)
         while (have + count) * self.rate // 1000 > base + hi:
             count -= 1
-        if count:
+        if count > 0:
             self._extend(x, base, have, count)
         self._judge()
 
@@ -118,7 +121,7 @@ class Dips:
         self.rows.append(rows)
         self.count += room
 
-    def close(self, x: Floats, at: int, base: int) -> None:
+    def close(self, x: Floats, at: int, base: int) -> None:  # noqa: ARG002 - the protocol's
         """What is open at the end of media is no dip: nothing says that sound came back."""
         self.end = -1
 

@@ -14,6 +14,7 @@ EDGE_MS = 8  # window on each side of an edge: a pitch period of most voices
 RIVAL_MS = 3  # an edge is the steepest place within it
 EDGE_RATIO = 4.0  # 6 dB
 MOST_RATIO = 10**2.5  # 25 dB
+ONSET_RATIO = 10.0  # 10 dB: a rise that is heard as an onset
 QUIET = 1e-11  # -110 dBFS: below it there is no sound to dip
 SHORTEST_MS, LONGEST_MS = 6, 600
 NEAR_MS, FAR_MS = 15, 40  # levels beside a dip are taken 1 to 15 and 15 to 40 ms away
@@ -45,7 +46,7 @@ def energy(x):  # type: ignore[no-untyped-def]
 
 @compiled("void(f4[::1], i8, i8, i8, f4[::1])")
 def powers(x, base, rate, first, out):  # type: ignore[no-untyped-def]
-    """Mean square of blocks of 1 ms from `first` on; block k begins at sample floor(k rate / 1000): any rate works."""
+    """Mean square of blocks of 1 ms from `first` on; block k begins at sample floor(k rate / 1000), at any rate."""
     for k in range(len(out)):
         start, end = (first + k) * rate // 1000 - base, (first + k + 1) * rate // 1000 - base
         out[k] = energy(x[start:end]) / np.float32(end - start)
@@ -109,7 +110,7 @@ def is_rise(step, k):  # type: ignore[no-untyped-def]
     """Whether the level rises by 6 dB at block `k`, and by no more within 3 blocks (the last of equals)."""
     if step[k] < EDGE_RATIO:
         return False
-    for j in range(k - RIVAL_MS, k + RIVAL_MS + 1):
+    for j in range(k - RIVAL_MS, k + RIVAL_MS + 1):  # noqa: SIM110 - a kernel has no generators
         if step[j] > step[k] or (step[j] == step[k] and j > k):
             return False
     return True
@@ -120,7 +121,7 @@ def is_fall(step, k):  # type: ignore[no-untyped-def]
     """Whether the level falls by 6 dB at block `k`, and by no more within 3 blocks (the first of equals)."""
     if step[k] * EDGE_RATIO > 1.0:
         return False
-    for j in range(k - RIVAL_MS, k + RIVAL_MS + 1):
+    for j in range(k - RIVAL_MS, k + RIVAL_MS + 1):  # noqa: SIM110 - a kernel has no generators
         if step[j] < step[k] or (step[j] == step[k] and j < k):
             return False
     return True
@@ -130,7 +131,7 @@ def is_fall(step, k):  # type: ignore[no-untyped-def]
 def boxes(env, step, lo, hi, spans, rises):  # type: ignore[no-untyped-def]
     """Pairs of a fall and a rise [lo, hi) with a dip between; rows (start, end) into `spans`; returns how many.
 
-    `rises` takes 1 where a block is a rise. Blocks from `lo` - 644 to `hi` + 44 must be there, or none before the
+    `rises` takes 1 where a block is an onset. Blocks from `lo` - 644 to `hi` + 44 must be there, or none before the
     first of `env`, where media begins.
     """
     count = 0
@@ -138,7 +139,7 @@ def boxes(env, step, lo, hi, spans, rises):  # type: ignore[no-untyped-def]
         rises[end] = 0
         if not is_rise(step, end):
             continue
-        rises[end] = 1
+        rises[end] = step[end] >= ONSET_RATIO
         count = pair(env, step, end, spans, count)
     return count
 

@@ -31,12 +31,9 @@ def load(path: Path) -> tuple[Trees, dict[str, NDArray[np.generic]]]:
     """The model in an .npz file, and whatever else stands in the file."""
     with np.load(path) as file:
         held = dict(file)
-    columns = {
-        "roots": np.int32, "feature": np.int32, "threshold": np.float32, "left": np.int32, "right": np.int32,
-        "value": np.float32,
-    }  # fmt: skip
-    arrays = {name: np.ascontiguousarray(held.pop(name), kind) for name, kind in columns.items()}
-    return Trees(baseline=float(held.pop("baseline")), **arrays), held
+    whole = {name: np.ascontiguousarray(held.pop(name), np.int32) for name in ("roots", "feature", "left", "right")}
+    real = {name: np.ascontiguousarray(held.pop(name), np.float32) for name in ("threshold", "value")}
+    return Trees(baseline=float(held.pop("baseline")), **whole, **real), held  # type: ignore[arg-type]
 
 
 @inlined

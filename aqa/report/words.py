@@ -28,6 +28,7 @@ LETTERS = {
 
 MEANINGS = {
     "dropout": "a hole in speech",
+    "attenuation": "a dip in speech that is not silent",
     "silence": "longer than a natural pause",
     "clipping": "too loud for the recording, tops cut off",
     "missing_media": "media that the recording lacks",
