@@ -12,13 +12,14 @@ import argparse
 import pickle
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sound import Sound
+from scipy.signal import resample_poly
+from sound import Sound, quantised
 
 from accuracy import faults
 from accuracy.faults import Truth
@@ -107,20 +108,29 @@ def make(job: Job, cache: Path) -> None:
 
 
 def seen(job: Job, cache: Path) -> list[Seen]:
-    """The candidates of a clip through each recorder, labelled."""
+    """The candidates of a clip through each recorder, labelled; to learn from also at 16 kHz, as wideband is."""
     out = []
     for recorder in RECORDERS:
         data, lsb, truths, *_ = pickle.loads(job.path(cache, recorder).read_bytes())
         samples = np.asarray(data * STEP, np.float32) if data.dtype == np.int16 else data
-        track = measure(Sound(samples, 48_000, lsb=lsb))[0]
-        found = track.candidates["dip"]
-        spans = np.stack([found.start_sample, found.end_sample], axis=1)
-        held = dips.held(found, track)
-        label = labels(spans, truths)
-        rows = dips.rows(track) if len(spans) else np.zeros((0, 0), np.float32)
-        free = ~held & (dips.onsets_per_s(found, track) <= dips.APPLAUSE_PER_S)
-        out.append(Seen(job, recorder, track.samples / 48_000, rows, spans, truths, label, held, free))
+        out.append(labelled(job, recorder, Sound(samples, 48_000, lsb=lsb), truths))
+        if job.split == "train" and recorder in ("pcm16", "opus"):
+            slow = resample_poly(samples.astype(np.float64), 1, 3, axis=1)
+            scaled = tuple(replace(t, start_sample=t.start_sample // 3, end_sample=t.end_sample // 3) for t in truths)
+            out.append(labelled(job, recorder, Sound(quantised(slow), 16_000), scaled))
     return out
+
+
+def labelled(job: Job, recorder: str, sound: Sound, truths: tuple[Truth, ...]) -> Seen:
+    """The candidates in a sound, and whether each is a fault."""
+    track = measure(sound)[0]
+    found = track.candidates["dip"]
+    spans = np.stack([found.start_sample, found.end_sample], axis=1)
+    held = dips.held(found, track)
+    rows = dips.rows(track) if len(spans) else np.zeros((0, 0), np.float32)
+    free = ~held & (dips.onsets_per_s(found, track) <= dips.APPLAUSE_PER_S)
+    seconds = track.samples / track.sample_rate_hz
+    return Seen(job, recorder, seconds, rows, spans, truths, labels(spans, truths), held, free)
 
 
 def labels(spans: np.ndarray, truths: Sequence[Truth]) -> np.ndarray:
