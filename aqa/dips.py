@@ -24,9 +24,9 @@ APPLAUSE_PER_S = (
     12.0  # onsets of 10 dB a second from which on it is applause or rain (speech: 3 to 9): dips hide in it
 )
 TO_FLOOR_DB = 3.0  # as far over the noise floor as its own unrest carries a few ms
-MIN_SCORE = 3.8
-MEANING = "log odds of the model; false alarms per hour of clean speech: 3.8 leaves 2, 3.3 leaves 5, 2.0 leaves 20"
-PLATT = (-3.368, 1.034)
+MIN_SCORE = 3.2
+MEANING = "log odds of the model; false alarms per hour of clean speech: 3.2 leaves 2, 2.8 leaves 5, 2.0 leaves 20"
+PLATT = (-3.335, 1.097)
 EXACT_MS = 3.0  # blocks of 1 ms find each end of a hole to 1 ms; a codec smears more
 _BANDS = ("all", "high", "top")
 

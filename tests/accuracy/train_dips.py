@@ -291,6 +291,7 @@ def main() -> None:
     given.cache.mkdir(parents=True, exist_ok=True)
     model = learnt(gathered("train", given.cache, given.jobs))
     np.savez_compressed(given.out, **exported(model))
+    dips.MODEL = given.out
     dips._model.cache_clear()
     for line in told(gathered("validation", given.cache, given.jobs)):
         print(line)
