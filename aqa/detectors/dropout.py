@@ -1,9 +1,11 @@
-"""Short holes of digital zero, or of one held value, cut into sound without a fade.
+"""Short holes of digital zero, or of one held value, cut into sound without a fade; also such that a codec filled.
 
 What it finds
 -------------
 Runs of 4 ms to 30 s of digital zero, or of one value held, that begin and end hard, with sound around them.
 Starts and ends are exact to the sample, half-open. Two holes with a little sound between them are two findings.
+Holes of 8 to 600 ms that a lossy codec or resampler has filled a little are found too, where they go down to the
+noise floor: to 1 ms, and `coded` in their evidence. Shallower ones are attenuation.
 
 Why it matters
 --------------
@@ -13,9 +15,9 @@ clicks, then missing syllables.
 What fools it
 -------------
 A mute without any fade is bit for bit the same as a dropout; only other evidence can tell. Longer than 30 s it is
-taken for a mute. Where a natural zero lies beside the hole the two are one run. A hole that went through a lossy
-codec is no longer zero. Holes at the head or tail of a recording, or beside missing media, are none: nothing says
-that sound was cut there.
+taken for a mute. Where a natural zero lies beside the hole the two are one run. After a lossy codec the closure of
+a plosive may look like a filled hole; Opus at low rates fills holes beyond recognition. Holes at the head or tail
+of a recording, or beside missing media, are none: nothing says that sound was cut there.
 
 Thresholds and their source
 ---------------------------
@@ -25,7 +27,9 @@ Hard edges: the peak of the last or first 0.25 ms, less 1.5 steps of 16 bits (a 
 the RMS of the 10 ms beside it; the harder side plus 0.7 times the softer is above -26.5 dB. A side 20 dB or more
 below the active speech level counts -14 dB at most: in quiet any edge looks hard. In LibriSpeech, AMI and 48 kHz
 speech that keeps 99.4 % of 2,604 hard holes; of 26,532 faded gates (5 to 20 ms, closed in pauses) it takes 5 for
-dropouts, of 2,604 fades of 5 ms amid active speech 0.4 %. Severity: from 60 ms (three frames of 20 ms) nearly all
+dropouts, of 2,604 fades of 5 ms amid active speech 0.4 %. Holes that a codec filled: score, confidence and guard
+against applause as with attenuation, and no more than 3 dB over the channel's noise floor in one of three bands.
+Severity: from 60 ms (three frames of 20 ms) nearly all
 are heard; from 200 ms on it is a freeze (Agora's audio freeze).
 
 What to do
@@ -41,12 +45,14 @@ from typing import Literal
 import numpy as np
 
 from aqa.detector import detector, setting
+from aqa.dips import APPLAUSE_PER_S, MEANING, MIN_SCORE, TO_FLOOR_DB, confidence, dips
 from aqa.edges import HARD_DB, hardness
 from aqa.model import Finding, Flags, RunTable, Track, evidence
 
 ZERO = 4 * 2.0**-15  # four steps of 16 bits: converters' idle pattern
 FULL_SCALE = 0.98  # a value held there is clipping
 APART_S = 0.001
+CODED_MS = 8.0  # shorter ones a codec smears to nothing
 
 
 @dataclass(frozen=True)
@@ -60,10 +66,22 @@ class Settings:
     min_edges_db: float = setting(
         HARD_DB, "dB", "edge peak over the level beside: harder side plus 0.7 times the softer"
     )
+    min_coded_score: float = setting(MIN_SCORE, "", f"holes that a codec filled: {MEANING}")
 
 
 @detector(Settings)
 def dropout(track: Track, settings: Settings) -> Iterator[Finding]:
+    """Constant runs with hard edges and sound around; then holes that a codec filled."""
+    exact = list(_exact(track, settings))
+    yield from exact
+    ends = np.array([found.end_s for found in exact])
+    for found in _coded(track, settings):
+        at = int(np.searchsorted(ends, found.start_s, "right"))  # runs don't overlap: the first that ends later
+        if at == len(exact) or exact[at].start_s >= found.end_s:
+            yield found
+
+
+def _exact(track: Track, settings: Settings) -> Iterator[Finding]:
     """Constant runs with hard edges and sound around."""
     runs, rate = track.runs.of("constant"), track.sample_rate_hz
     if track.levels.active_speech_dbfs is None:
@@ -96,6 +114,33 @@ def dropout(track: Track, settings: Settings) -> Iterator[Finding]:
                 after_dbfs=runs.after_dbfs[i],
                 edge_before_db=runs.peak_before_dbfs[i] - runs.before_dbfs[i],
                 edge_after_db=runs.peak_after_dbfs[i] - runs.after_dbfs[i],
+                active_speech_dbfs=track.levels.active_speech_dbfs,
+            ),
+        )
+
+
+def _coded(track: Track, settings: Settings) -> Iterator[Finding]:
+    """Dips down to the noise floor."""
+    rate, found = track.sample_rate_hz, dips(track, settings.min_coded_score)
+    length_ms = (found.end_sample - found.start_sample) * 1000 / rate
+    kept = (length_ms >= CODED_MS) & (found.onsets_per_s <= APPLAUSE_PER_S) & (found.over_floor_db <= TO_FLOOR_DB)
+    for i in np.flatnonzero(kept):
+        yield Finding(
+            channel=track.channel,
+            start_s=int(found.start_sample[i]) / rate,
+            end_s=int(found.end_sample[i]) / rate,
+            value=round(float(length_ms[i]), 3),
+            unit="ms",
+            severity=_severity(float(length_ms[i])),
+            confidence=confidence(float(found.score[i])),
+            evidence=evidence(
+                start_sample=found.start_sample[i],
+                end_sample=found.end_sample[i],
+                coded=True,
+                to_floor=True,
+                depth_db=found.depth_db[i],
+                over_floor_db=found.over_floor_db[i],
+                score=found.score[i],
                 active_speech_dbfs=track.levels.active_speech_dbfs,
             ),
         )

@@ -11,6 +11,7 @@ import numpy as np
 
 from aqa.measures.bands import Bands
 from aqa.measures.concealment import Concealment
+from aqa.measures.dips import Dips
 from aqa.measures.discontinuity import Discontinuity
 from aqa.measures.hops import Hops
 from aqa.measures.levels import levels
@@ -28,7 +29,7 @@ CHUNK = 1 << 16
 """Samples per channel that a measure sees at once."""
 
 Maker = Callable[[int, float], Measure]
-MEASURES: tuple[Maker, ...] = (Loudness, TruePeak, Offset, Discontinuity, Repetition, Bands, Tones)
+MEASURES: tuple[Maker, ...] = (Loudness, TruePeak, Offset, Discontinuity, Repetition, Bands, Tones, Dips)
 """What is measured beside level, peak and held samples: each takes a sample rate in Hz and the least step (LSB)."""
 
 OPTIONAL: dict[str, Maker] = {"concealment": Concealment}

@@ -31,6 +31,7 @@ LETTERS = {
 
 MEANINGS = {
     "dropout": "a hole in speech",
+    "attenuation": "a dip in speech that is not silent",
     "silence": "longer than a natural pause",
     "repetition": "sound that was heard twice, bit for bit",
     "discontinuity": "a click, or samples left out",
@@ -62,7 +63,6 @@ MEANINGS = {
     "room_restart": "the room ended and was opened again",
     "capacity": "faults follow how many listened, or the load",
     "unexplained_complaints": "complaints that no finding explains",
-    "attenuation": "a dip that is not silent",
     "elided_time": "time that a recording leaves out",
 }
 """One line per kind for the key under the timeline; a kind without one is explained by its name."""
