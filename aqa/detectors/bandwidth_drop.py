@@ -23,7 +23,7 @@ and 0.95 of the wall less that between 1.1 and 1.25 of it, smoothed over 120 ms:
 shows the wall (by the measurements of the project, which found 95 % of Opus' switches so), one under 12 dB denies it.
 In the stretch 85 % show it, and the loudest frames (85th percentile) have 20 dB less above it than below. Against
 the channel's other speech within 30 s they lose 15 dB above it; 20 dB from 12 kHz on, where codecs come and go with
-the bits that they have.
+the bits that they have: there a stretch counts from 5 s on (Opus begins calls at 12 kHz for 2 s or so).
 
 What to do
 ----------
@@ -56,6 +56,7 @@ class Settings:
 
     wall_db: float = setting(16.0, "dB", "height of the wall, at least")
     min_duration_s: float = setting(1.2, "s", "shortest drop")
+    min_high_duration_s: float = setting(5.0, "s", "shortest drop to 12 kHz and up")
     min_speech_s: float = setting(0.8, "s", "speech in it that shows the wall, at least")
     min_share: float = setting(0.85, "", "share of its speech that shows the wall, at least")
     around_s: float = setting(30.0, "s", "where it is looked for what the channel is like without the wall")
@@ -92,7 +93,10 @@ def bandwidth_drop(track: Track, settings: Settings) -> Iterator[Finding]:
         return
     taken = np.zeros(len(track.series["bands"].values), np.bool_)
     for wall in _walls(track, settings):
+        least_s = settings.min_high_duration_s if wall.khz >= HIGH_KHZ else settings.min_duration_s
         for drop in _drops(wall, settings):
+            if drop.last - drop.first < least_s * HOPS:
+                continue
             if not taken[drop.first : drop.last].any():
                 taken[drop.first : drop.last] = True
                 yield _finding(track, drop)
