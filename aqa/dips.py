@@ -27,7 +27,6 @@ TO_FLOOR_DB = 3.0  # as far over the noise floor as its own unrest carries a few
 MIN_SCORE = 3.2
 MEANING = "log odds of the model; false alarms per hour of clean speech: 3.2 leaves 2, 2.8 leaves 5, 2.0 leaves 20"
 PLATT = (-3.335, 1.097)
-EXACT_MS = 3.0  # blocks of 1 ms find each end of a hole to 1 ms; a codec smears more
 _BANDS = ("all", "high", "top")
 
 
@@ -106,7 +105,10 @@ def onsets_per_s(found: Candidates, track: Track) -> Doubles:
 
 
 def held(found: Candidates, track: Track) -> Flags:
-    """Whether held values (digital zero included) fill a candidate but for 3 ms: such a hole is judged as a run."""
+    """Whether held values (digital zero included) fill half of a candidate: no codec leaves such; a gate or a cut does.
+
+    It is judged as a run, by its edges.
+    """
     runs = track.runs.of("constant")
     if not len(runs.start_sample):
         return np.zeros(len(found.start_sample), np.bool_)
@@ -121,7 +123,7 @@ def held(found: Candidates, track: Track) -> Flags:
 
     inside = held_before(found.end_sample) - held_before(found.start_sample)
     length = found.end_sample - found.start_sample
-    return np.asarray((2 * inside >= length) & (length - inside <= EXACT_MS * track.sample_rate_hz / 1000))
+    return np.asarray(2 * inside >= length)
 
 
 def _best(found: Candidates, score: Doubles, order: Ints) -> Ints:
