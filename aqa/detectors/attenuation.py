@@ -3,8 +3,8 @@
 What it finds
 -------------
 Stretches of 6 to 600 ms that begin and end within a few ms and lie 7 dB or more below what is beside them, and that
-a learnt model takes for a fault. Holes down to the noise floor that went through a codec are dropouts and stand
-there. Start and end are good to 1 ms (2 ms where sound was faded in and out, more after a codec).
+a learnt model takes for a fault. Holes down to the noise floor that it is sure of are dropouts and stand there. Start
+and end are good to 1 ms (2 ms where sound was faded in and out, more after a codec).
 
 Why it matters
 --------------
@@ -39,7 +39,7 @@ from typing import Literal
 import numpy as np
 
 from aqa.detector import detector, setting
-from aqa.dips import APPLAUSE_PER_S, MEANING, MIN_SCORE, TO_FLOOR_DB, confidence, dips
+from aqa.dips import APPLAUSE_PER_S, MEANING, MIN_SCORE, SURE_SCORE, TO_FLOOR_DB, confidence, dips
 from aqa.model import Finding, Track, evidence
 
 SHALLOW_DB = 20.0
@@ -62,7 +62,7 @@ def attenuation(track: Track, settings: Settings) -> Iterator[Finding]:
     kept = (
         (length_ms >= settings.min_duration_ms)
         & (found.onsets_per_s <= settings.max_onsets_per_s)
-        & (found.over_floor_db > TO_FLOOR_DB)
+        & ((found.over_floor_db > TO_FLOOR_DB) | (found.score < SURE_SCORE))  # a sure hole is a dropout
     )
     for i in np.flatnonzero(kept):
         yield Finding(

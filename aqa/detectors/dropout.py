@@ -45,7 +45,7 @@ from typing import Literal
 import numpy as np
 
 from aqa.detector import detector, setting
-from aqa.dips import APPLAUSE_PER_S, MEANING, MIN_SCORE, TO_FLOOR_DB, confidence, dips
+from aqa.dips import APPLAUSE_PER_S, MEANING, SURE_SCORE, TO_FLOOR_DB, confidence, dips
 from aqa.edges import HARD_DB, hardness
 from aqa.model import Finding, Flags, RunTable, Track, evidence
 
@@ -66,7 +66,7 @@ class Settings:
     min_edges_db: float = setting(
         HARD_DB, "dB", "edge peak over the level beside: harder side plus 0.7 times the softer"
     )
-    min_coded_score: float = setting(MIN_SCORE, "", f"holes that a codec filled: {MEANING}")
+    min_coded_score: float = setting(SURE_SCORE, "", f"holes that a codec filled: {MEANING}")
 
 
 @detector(Settings)
