@@ -14,10 +14,13 @@ RATE = 16_000
 
 
 def room(*parts):
-    """Speech-like halves of a second over a room's noise; parts of (seconds, whether there is speech)."""
+    """Speech-like swells, one a second, over a room's noise; parts of (seconds, whether there is speech).
+
+    Each swells and fades over a quarter of a second: gates of half a second with hard edges are holes to any ear.
+    """
     out = []
     for seconds, speaks in parts:
-        gate = (np.arange(seconds * RATE) // (RATE // 2) % 2 == 0) if speaks else np.zeros(seconds * RATE)
+        gate = np.sin(np.pi * np.arange(seconds * RATE) / RATE) ** 2 if speaks else np.zeros(seconds * RATE)
         out.append(noise(seconds, RATE, -26, seed=len(out)) * gate)
     x = np.concatenate(out)
     return x + noise(len(x) / RATE, RATE, -65, seed=9)

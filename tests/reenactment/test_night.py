@@ -64,7 +64,7 @@ def test_the_knee_and_the_hand_over_are_told(night):
     assert kinds["room_restart"]["cause"] == "server_outage"
     assert kinds["outage"]["cause"] == "server_outage"
     assert kinds["outage"]["duration_s"] == pytest.approx(34, abs=5)
-    facts = kinds["room_restart"]["evidence"]
+    facts = json.loads(kinds["room_restart"]["evidence"])
     assert facts["listeners_kept_pct"] == pytest.approx(50, abs=8)
-    knee = kinds["capacity"]["evidence"]
+    knee = json.loads(kinds["capacity"]["evidence"])
     assert knee["knee_low"] <= 330_000 <= knee["knee_high"] * 1.2  # faults are few at first: the knee is found late
