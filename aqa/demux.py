@@ -4,7 +4,7 @@ Names of offsets as in `headers.py`. TURN's two ways of wrapping are taken off (
 """
 
 from aqa.compiled import inlined, int64
-from aqa.headers import CANDIDATE, CUT, DTLS, NOT_RTP, RTCP, SIP, STUN, Bytes, u16, u32
+from aqa.headers import CANDIDATE, CUT, DTLS, NOT_RTP, RTCP, SIP, STUN, Bytes, u8, u16, u32
 
 COOKIE = 0x2112A442  # RFC 8489 5
 _METHODS = (0x494E5649, 0x5349502F, 0x41434B20, 0x50524143, 0x55504441)  # "INVI" "SIP/" "ACK " "PRAC" "UPDA"
@@ -32,9 +32,9 @@ def classify(data: Bytes, at: int, end: int, stop: int) -> tuple[int, int, int]:
     for _ in range(2):  # a TURN wrapping at most
         if stop - at < 4 or at + 4 > end:
             return (NOT_RTP if stop - at < 4 else CUT), at, stop
-        first = data[at]
+        first = u8(data, at)
         if first >> 6 == 2:  # 128 to 191; RFC 5761 4: RTCP types are 192 to 223
-            return (RTCP if 192 <= data[at + 1] <= 223 else CANDIDATE), at, stop
+            return (RTCP if 192 <= u8(data, at + 1) <= 223 else CANDIDATE), at, stop
         if 20 <= first <= 63:
             return DTLS, at, stop
         if u32(data, at) in _METHODS:
@@ -63,14 +63,14 @@ def rtp_payload(data: Bytes, at: int, end: int, stop: int) -> tuple[int, int]:
         return -NOT_RTP, at
     if at + 12 > end:
         return -CUT, at
-    size = 12 + 4 * (int64(data[at]) & 15)
-    if data[at] & 16:
+    size = 12 + 4 * (u8(data, at) & 15)
+    if u8(data, at) & 16:
         if at + size + 4 > stop:
             return -NOT_RTP, at
         size += 4 + (4 * u16(data, at + size + 2) if at + size + 4 <= end else 0)
     left = stop - at - size
-    if left >= 0 and data[at] & 32 and stop <= end:
-        padding = int64(data[stop - 1])
+    if left >= 0 and u8(data, at) & 32 and stop <= end:
+        padding = u8(data, stop - 1)
         left = left - padding if padding else int64(-1)
     return (left if left >= 0 else -NOT_RTP), at + size
 
@@ -82,9 +82,9 @@ def short_extensions(data, at, end):  # type: ignore[no-untyped-def]
     The audio level of RFC 6464 is such an element.
     """
     found, other = int64(0), int64(0)
-    if not data[at] & 16:
+    if not u8(data, at) & 16:
         return found, other
-    at += 12 + 4 * (int64(data[at]) & 15)
+    at += 12 + 4 * (u8(data, at) & 15)
     if at + 4 > end:
         return found, other
     profile = u16(data, at)
@@ -92,18 +92,18 @@ def short_extensions(data, at, end):  # type: ignore[no-untyped-def]
     at += 4
     while at + 1 < last:
         if profile == 0xBEDE:
-            name, size, head = int64(data[at]) >> 4, (int64(data[at]) & 15) + 1, 1
+            name, size, head = u8(data, at) >> 4, (u8(data, at) & 15) + 1, 1
         elif profile & 0xFFF0 == 0x1000:
-            name, size, head = int64(data[at]), int64(data[at + 1]), 2
+            name, size, head = u8(data, at), u8(data, at + 1), 2
         else:
             break
-        if data[at] == 0:  # padding between elements is a byte
+        if u8(data, at) == 0:  # padding between elements is a byte
             at += 1
             continue
         if size == 1 and at + head < last:
             if found:
-                return found, (name << 8) | int64(data[at + head])
-            found = (name << 8) | int64(data[at + head])
+                return found, (name << 8) | u8(data, at + head)
+            found = (name << 8) | u8(data, at + head)
         at += head + size
     return found, other
 
@@ -112,10 +112,10 @@ def short_extensions(data, at, end):  # type: ignore[no-untyped-def]
 def redundancy(data, at, end, size):  # type: ignore[no-untyped-def]
     """Read as RED (RFC 2198 3): blocks of copies, and the payload type of the newest; 0, 0 if it can't be that."""
     copies, taken, last = int64(0), int64(0), min(end, at + size)
-    while copies < 9 and at + 4 <= last and data[at] & 0x80:
-        taken += (int64(data[at + 2]) & 3) << 8 | int64(data[at + 3])
+    while copies < 9 and at + 4 <= last and u8(data, at) & 0x80:
+        taken += (u8(data, at + 2) & 3) << 8 | u8(data, at + 3)
         at += 4
         copies += 1
-    if copies == 0 or at >= last or data[at] & 0x80 or taken + 4 * copies >= size:
+    if copies == 0 or at >= last or u8(data, at) & 0x80 or taken + 4 * copies >= size:
         return 0, 0
-    return copies, int64(data[at])
+    return copies, u8(data, at)

@@ -18,6 +18,7 @@ from aqa.headers import (
     STUN,
     Bytes,
     locate,
+    u8,
     u16,
     u32,
 )  # fmt: skip
@@ -51,7 +52,7 @@ _NEVER = np.iinfo(np.int64).min
 @inlined
 def _fill_flow(data: Bytes, ip: int, ports: int, key: NDArray[np.uint64]) -> None:
     """Addresses and ports as five words; IPv4 addresses stand IPv4-mapped (RFC 4291 2.5.5.2)."""
-    if data[ip] >> 4 == 4:
+    if u8(data, ip) >> 4 == 4:
         key[0], key[2] = uint64(0), uint64(0)
         key[1] = uint64(0xFFFF00000000 | u32(data, ip + 12))
         key[3] = uint64(0xFFFF00000000 | u32(data, ip + 16))
@@ -76,15 +77,16 @@ def _mixed(key):  # type: ignore[no-untyped-def]
 @inlined
 def _intern(key, keys, slots, count):  # type: ignore[no-untyped-def]
     """Index of `key` in `keys`: `count` when it was added now, -1 when there is no room."""
-    slot = int64(_mixed(key) & uint64(len(slots) - 1))
+    mask = uint64(len(slots) - 1)
+    slot = _mixed(key) & mask
     while slots[slot]:  # one more than the index; 0 is free
-        at = slots[slot] - 1
+        at = uint64(slots[slot] - 1)
         if (
             keys[at, 4] == key[4] and keys[at, 3] == key[3] and keys[at, 1] == key[1] and keys[at, 2] == key[2]
             and keys[at, 0] == key[0]
         ):  # fmt: skip
             return int64(at)
-        slot = (slot + 1) & (len(slots) - 1)
+        slot = (slot + uint64(1)) & mask
     if count >= len(keys):
         return int64(-1)
     slots[slot] = count + 1
@@ -101,11 +103,11 @@ def _framing(data: Bytes, at: int, end: int) -> tuple[int, int]:
     """
     if at + 4 > end:
         return -1, 0
-    if data[at] <= 3 and at + 8 <= end and u32(data, at + 4) == COOKIE:
+    if u8(data, at) <= 3 and at + 8 <= end and u32(data, at + 4) == COOKIE:
         return 0, 20 + u16(data, at + 2)
-    if data[at] == 0x24:
+    if u8(data, at) == 0x24:
         return 4, u16(data, at + 2)
-    if 64 <= data[at] <= 79:
+    if 64 <= u8(data, at) <= 79:
         return 0, 4 + (u16(data, at + 2) + 3 & ~3)
     size = u16(data, at)
     return (2 if size >= 8 else -1), size
@@ -114,7 +116,7 @@ def _framing(data: Bytes, at: int, end: int) -> tuple[int, int]:
 @inlined
 def _segment(data, tcp, end, stop, key, flows, parts):  # type: ignore[no-untyped-def]
     """Where packets begin and end in a TCP segment, and how many; one that began in an earlier one is passed over."""
-    begin = tcp + 4 * (int64(data[tcp + 12]) >> 4)
+    begin = tcp + 4 * (u8(data, tcp + 12) >> 4)
     at, sequence, found = begin, u32(data, tcp + 4), 0
     connection = _mixed(key)
     slot = int64(connection & uint64(len(flows) - 1))
@@ -207,7 +209,7 @@ def parse_kernel(records, first, count, known, work, reasons, out, side, side_ke
             head = u16(data, body) if payload >= 2 and body + 2 <= last else int64(0)
             out[found, 0] = uint64(time_ns[i])
             out[found, 1] = uint64(
-                u32(data, at + 4) | u16(data, at + 2) << 32 | int64(data[at + 1]) << 48 | copies << 56
+                u32(data, at + 4) | u16(data, at + 2) << 32 | u8(data, at + 1) << 48 | copies << 56
             )
             out[found, 2] = uint64(min(payload, 65535) | head << 16 | one << 32 | two << 48)
             out[found, 3] = uint64(which | primary << 32)
