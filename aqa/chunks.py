@@ -4,7 +4,6 @@ import gzip
 import sys
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-CHUNK_BYTES = 1 << 20  # small enough to stay in a core's cache between the walk and the parse
+CHUNK_BYTES = 1 << 20  # small enough to stay in a core's cache while it is read, walked and parsed
 _MARGIN = 1 << 18  # room before a piece for what is left of the one before
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _ZSTD_WINDOW = 128 << 20  # bytes: what `zstd --long` asks for at most by default
@@ -71,10 +70,7 @@ def _opened(path: Path) -> Iterator[tuple[Any, int]]:
 
 @dataclass
 class Piece:
-    """Consecutive bytes of the file. The reader sets `used`; what it leaves is handed over again with more.
-
-    `data` holds until the next piece but one is asked for.
-    """
+    """Consecutive bytes of the file. The reader sets `used`; what it leaves is handed over again with more."""
 
     data: NDArray[np.uint8]
     position: int  # of data[0] in the (uncompressed) file
@@ -85,19 +81,15 @@ class Piece:
 def pieces(path: Path, *, chunk_bytes: int = CHUNK_BYTES, longest: int = 16 << 20) -> Iterator[Piece]:
     """Pieces of the file in order, each beginning where the reader stopped using the one before.
 
-    A reader that leaves more than `longest` bytes unused has met a record that can't be true. The next piece is read
-    (and uncompressed) by a thread while one is used.
+    A reader that leaves more than `longest` bytes unused has met a record that can't be true.
     """
-    now, after, later = (np.empty(_MARGIN + chunk_bytes, np.uint8) for _ in range(3))
     rest = np.zeros(0, np.uint8)
     position = 0
-    with _opened(path) as (stream, limit), ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(_read, stream, now[_MARGIN:])
+    with _opened(path) as (stream, limit):
         while True:
-            size, trouble = coming.result()
-            piece = Piece(_joined(rest, now, size), position, last=size == 0)
-            if not trouble and size:  # only now: what is left over lies in `after`
-                coming = reader.submit(_read, stream, after[_MARGIN:])
+            buffer = np.empty(_MARGIN + chunk_bytes, np.uint8)
+            size, trouble = _read(stream, buffer[_MARGIN:])
+            piece = Piece(_joined(rest, buffer, size), position, last=size == 0)
             yield piece
             position += piece.used
             rest = piece.data[piece.used :]
@@ -111,7 +103,6 @@ def pieces(path: Path, *, chunk_bytes: int = CHUNK_BYTES, longest: int = 16 << 2
                 raise DamagedError(
                     f"at byte {position}: expands to more than {_MAX_RATIO} times its size; uncompress it first"
                 )
-            now, after, later = after, later, now
 
 
 def _joined(rest: NDArray[np.uint8], buffer: NDArray[np.uint8], size: int) -> NDArray[np.uint8]:

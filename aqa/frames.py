@@ -6,22 +6,24 @@ are few: their bytes are kept as they came, for `rtcp.py` and `sdp.py`.
 """
 
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aqa.grouping import Grouped, Rows
+from aqa.grouping import Grouped, Rows, grouped
 from aqa.headers import CANDIDATE, REASONS
 from aqa.model import Ints
-from aqa.parse import BARE, ROOM, ROW, SLOTS, TCP_FLOWS, parse_kernel
+from aqa.parse import BARE, MOST_RECORDS, ROOM, ROW, SLOTS, TCP_FLOWS, adopt_kernel, parse_kernel
 
 __all__ = ["BARE", "NEVER", "ROW", "Message", "Records", "Table"]
 
 NEVER = np.iinfo(np.int64).min
 """Capture time of a frame that has none."""
 MAX_KEYS = 1 << 20  # distinct (flow, SSRC) pairs followed: bounds memory under a flood of made-up SSRCs
+LANES = 2
+"""Threads that parse one log, each into a table of its own; results do not depend on how fast each is."""
 MAX_MESSAGES = 200_000  # RTCP and SIP packets kept: one a second of 50 streams for over an hour
 _SIDE_ROOM = 1 << 10
 _DISCARD = (1 << 56).to_bytes(8, "big")  # RFC 6666: 100::/64 is no packet's address
@@ -55,12 +57,14 @@ class Message:
     src: str
     dst: str
     data: bytes
+    number: int = 0  # of the records that it was among
 
 
 @dataclass
 class Table:
-    """What one log holds, gathered buffer by buffer."""
+    """What one thread has gathered of a log, or the whole of it, buffer by buffer."""
 
+    tcp: NDArray[np.uint64] = field(default_factory=lambda: np.zeros((TCP_FLOWS, 2), np.uint64))  # threads share it
     rows: Rows = field(default_factory=Rows)
     reasons: Ints = field(default_factory=lambda: np.zeros(len(REASONS), np.int64))
     messages: list[Message] = field(default_factory=list)
@@ -76,47 +80,75 @@ class Table:
         self._side = np.empty((_SIDE_ROOM + ROOM, 4), np.int64)
         self._side_keys = np.empty((len(self._side), 5), np.uint64)
         self._count = 0
-        slots, tcp = np.zeros(SLOTS, np.int32), np.zeros((TCP_FLOWS, 2), np.uint64)
-        self._known = (self._keys, slots, tcp)
+        self._slots = np.zeros(SLOTS, np.int32)
+        self._known = (self._keys[: MAX_KEYS // LANES], self._slots, self.tcp)
         self._work = (np.zeros(5, np.uint64), np.zeros((ROOM, 2), np.int64))
+        self._own = 0  # keys before those of others
+        self._others: list[tuple[Rows, Ints]] = []  # with where each of their keys stands here
 
-    def add(self, records: Records) -> None:
-        """Parse the frames of one buffer."""
+    def add(self, records: Records, number: int = 0, wait: Callable[[], None] | None = None) -> None:
+        """Parse the frames of one buffer, the `number`th of the log.
+
+        Others may still be parsing what comes before it: `wait` waits for that. None: it is all done.
+        """
         self.flows = records.flows or self.flows
         self.lies += records.lies
         self.frames += len(records.offset)
         self._span(records)
-        at = 0
+        at, in_turn = 0, wait is None
         while at < len(records.offset):
-            at = self._parse(records, at)
+            at, waits = self._parse(records, at, min(number, MOST_RECORDS), in_turn)
+            if waits and wait is not None:
+                wait()
+                in_turn = True
 
-    def _parse(self, records: Records, at: int) -> int:
-        found, sides, self._count, at = parse_kernel(
+    def _parse(self, records: Records, at: int, number: int, in_turn: bool) -> tuple[int, bool]:
+        found, sides, self._count, at, waits = parse_kernel(
             (records.buffer, records.offset, records.captured, records.wire, records.link, records.time_ns), at,
-            self._count, self._known, self._work, self.reasons, self.rows.room(ROOM), self._side, self._side_keys,
+            number, in_turn, self._count, self._known, self._work, self.reasons, self.rows.room(ROOM), self._side,
+            self._side_keys,
         )  # fmt: skip
         self.rows.took(found)
         for side in range(sides):
             if len(self.messages) < MAX_MESSAGES:
-                self.messages.append(self._message(records, side))
-        return int(at)
+                self.messages.append(self._message(records, side, number))
+        return int(at), bool(waits)
 
-    def _message(self, records: Records, side: int) -> Message:
+    def absorb(self, other: "Table") -> None:
+        """Add what another thread has gathered of the same log; neither takes anything more."""
+        places = np.empty(other._count, np.int64)
+        theirs, key = other._keys[: other._count], self._work[0]
+        if not self._others:
+            self._own = self._count
+        self._count = adopt_kernel(theirs, self._count, self._keys, self._slots, key, places)
+        self._others.append((other.rows, places))
+        self.messages = sorted(self.messages + other.messages, key=lambda message: message.number)[:MAX_MESSAGES]
+        self.flows = max(self.flows, other.flows, key=len)
+        self.reasons += other.reasons
+        self.frames += other.frames
+        self.cut_frames += other.cut_frames
+        self.lies += other.lies
+        self._spans(other.start_ns, other.end_ns)
+
+    def _message(self, records: Records, side: int, number: int) -> Message:
         kind, record, begin, end = self._side[side].tolist()
         src, dst, _ = self._ends(self._side_keys[side])
-        return Message(kind, int(records.time_ns[record]), src, dst, records.buffer[begin:end].tobytes())
+        return Message(kind, int(records.time_ns[record]), src, dst, records.buffer[begin:end].tobytes(), number)
 
     def _span(self, records: Records) -> None:
         self.cut_frames += int((records.captured < records.wire).sum())
         known = records.time_ns[records.time_ns != NEVER]
         if len(known):
-            first, last = int(known.min()), int(known.max())
-            self.start_ns = first if self.start_ns is None else min(first, self.start_ns)
-            self.end_ns = last if self.end_ns is None else max(last, self.end_ns)
+            self._spans(int(known.min()), int(known.max()))
+
+    def _spans(self, start_ns: int | None, end_ns: int | None) -> None:
+        self.start_ns = min((ns for ns in (self.start_ns, start_ns) if ns is not None), default=None)
+        self.end_ns = max((ns for ns in (self.end_ns, end_ns) if ns is not None), default=None)
 
     def grouped(self) -> Grouped:
         """The rows of each key; nothing may be added afterwards."""
-        return self.rows.grouped(self._count)
+        own = self._own if self._others else self._count
+        return grouped([(self.rows, np.arange(own)), *self._others])
 
     def ends(self, key: int) -> tuple[str, str, int]:
         """Source and destination of a key as text, and its SSRC."""

@@ -1,8 +1,13 @@
-"""Rows of RTP candidates gathered in file order and given back stream by stream, in bounded memory."""
+"""Rows of RTP candidates gathered in file order and given back stream by stream, in bounded memory.
+
+Several threads may gather rows of one log, each its own (`lanes.py`): rows carry the number of the records that they
+are from, by which they come back in the order of the file.
+"""
 
 import os
 import tempfile
 import weakref
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -15,7 +20,11 @@ from aqa.model import Ints
 from aqa.parse import ROW
 
 PART_ROWS = 1 << 18  # 8 MB: of memory asked for at a time
-SPILL_ROWS = 6_000_000  # 192 MB: what a capture of a GB holds; beyond it, rows go to a temporary file
+SPILL_ROWS = 3_000_000  # 96 MB a thread: of two what a capture of a GB holds; beyond it, to a temporary file
+
+
+NUMBER = np.uint64(40)
+"""In a row's last word, the number of the records that it is from stands above this bit."""
 
 
 @compiled("void(uint64[:, ::1], int64[::1], uint64[:, ::1])")
@@ -35,29 +44,34 @@ def _count_kernel(rows, counts):  # type: ignore[no-untyped-def]
         counts[rows[i, 3] & np.uint64(0xFFFFFFFF)] += 1
 
 
-def _counts(parts: list[NDArray[np.uint64]], keys: int) -> Ints:
-    counts = np.zeros(keys, np.int64)
-    for part in parts:
-        _count_kernel(part, counts)
-    return counts
+@dataclass(frozen=True)
+class _Pile:
+    """Rows by key, in memory or in a file."""
 
+    first: Ints  # of each key, and their number
+    rows: NDArray[np.uint64] | None  # None: in the file
+    file: BinaryIO | None = None
+    begin: int = 0  # in the file
 
-def _scatter(parts: list[NDArray[np.uint64]], place: Ints, out: NDArray[np.uint64]) -> None:
-    """Each part goes when it has been copied."""
-    parts.reverse()
-    while parts:
-        _scatter_kernel(parts.pop(), place, out)
+    def of(self, key: int) -> NDArray[np.uint64]:
+        """Rows of a key, in file order."""
+        first, last = int(self.first[key]), int(self.first[key + 1])
+        if self.rows is not None:
+            return self.rows[first:last]
+        assert self.file is not None  # it is one or the other
+        raw = os.pread(self.file.fileno(), (last - first) * ROW.itemsize, self.begin + first * ROW.itemsize)
+        return np.frombuffer(raw, np.uint64).reshape(-1, 4)
 
 
 @dataclass
 class Rows:
-    """The rows of one log."""
+    """The rows that one thread gathers of a log."""
 
     _parts: list[NDArray[np.uint64]] = field(default_factory=list)  # each full but for the last
     _free: NDArray[np.uint64] = field(default_factory=lambda: np.empty((0, 4), np.uint64))  # of the last
     _held: int = 0
     _file: BinaryIO | None = None
-    _written: list[tuple[int, Ints]] = field(default_factory=list)  # place in the file, first row of each key
+    _written: list[_Pile] = field(default_factory=list)
 
     def room(self, at_least: int) -> NDArray[np.uint64]:
         """Where to write the next rows, shape (n, 4); `took` says how many were written."""
@@ -74,68 +88,69 @@ class Rows:
         if self._held >= SPILL_ROWS:
             self._spill()
 
-    def _sorted(self, keys: int) -> tuple[NDArray[np.uint64], Ints]:
-        """All rows in memory by key, and where each key's begin; by two threads, one for each half of the log.
-
-        Memory holds little more than all rows and their copies.
-        """
-        half = len(self._parts) // 2
-        halves = [self._parts[:half], self._parts[half:]]
-        self._parts, self._free = [], np.empty((0, 4), np.uint64)
-        with ThreadPoolExecutor(2) as threads:
-            before, after = threads.map(lambda parts: _counts(parts, keys), halves)
-            first = np.concatenate((np.zeros(1, np.int64), np.cumsum(before + after)))
-            out = np.empty((self._held, 4), np.uint64)
-            places = [first[:-1].copy(), first[:-1] + before]
-            list(threads.map(lambda parts, place: _scatter(parts, place, out), halves, places))
-        self._held = 0
-        return out, first
+    def _sorted(self, keys: int) -> _Pile:
+        """All rows in memory by key. Memory holds little more than all rows and their copies."""
+        counts = np.zeros(keys, np.int64)
+        for part in self._parts:
+            _count_kernel(part, counts)
+        first = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
+        out, place = np.empty((self._held, 4), np.uint64), first[:-1].copy()
+        parts, self._parts, self._free, self._held = self._parts[::-1], [], np.empty((0, 4), np.uint64), 0
+        while parts:  # each goes when it has been copied
+            _scatter_kernel(parts.pop(), place, out)
+        return _Pile(first, out)
 
     def _spill(self) -> None:
         """Write what is in memory to a file without a name, which goes when the program does."""
-        keys = 1 + max(int((part[:, 3] & 0xFFFFFFFF).max()) for part in self._parts)
-        rows, first = self._sorted(keys)
+        pile = self._sorted(1 + max(int((part[:, 3] & 0xFFFFFFFF).max()) for part in self._parts))
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="aqa-")  # noqa: SIM115 - it goes when nobody holds it
-        self._written.append((self._file.seek(0, 2), first))
-        self._file.write(rows.data.cast("B"))
+        self._written.append(_Pile(pile.first, None, self._file, self._file.seek(0, 2)))
+        assert pile.rows is not None  # sorted in memory
+        self._file.write(pile.rows.data.cast("B"))
         self._file.flush()
 
-    def grouped(self, keys: int) -> "Grouped":
+    def piles(self, keys: int) -> list[_Pile]:
         """All rows by key; nothing may be added afterwards."""
-        rows, first = self._sorted(keys)
-        found = Grouped(rows, first, self._file, self._written)
-        if self._file is not None:
-            weakref.finalize(found, self._file.close)
-        return found
+        return [*self._written, self._sorted(keys)]
+
+
+def grouped(gathered: Sequence[tuple[Rows, Ints]]) -> "Grouped":
+    """What threads have gathered of one log, by key; each gives its rows, and which key of the log each of its is."""
+    with ThreadPoolExecutor(len(gathered)) as threads:
+        piles = list(threads.map(lambda each: each[0].piles(len(each[1])), gathered))
+    keys = 1 + max((int(theirs.max(initial=-1)) for _, theirs in gathered), default=-1)
+    found: list[tuple[_Pile, Ints]] = []
+    for (_, theirs), mine in zip(gathered, piles, strict=True):
+        local = np.full(keys, -1)
+        local[theirs] = np.arange(len(theirs))
+        found += [(pile, np.where(local < len(pile.first) - 1, local, -1)) for pile in mine]
+    return Grouped(found)
 
 
 @dataclass
 class Grouped:
     """The rows of one log by key. Several processes may read it side by side."""
 
-    _rows: NDArray[np.uint64]
-    _first: Ints  # of each key, in memory
-    _file: BinaryIO | None
-    _written: list[tuple[int, Ints]]
+    _piles: list[tuple[_Pile, Ints]]  # with the pile's own key of each key of the log; -1: it has none of it
+
+    def __post_init__(self) -> None:
+        for file in {pile.file for pile, _ in self._piles if pile.file}:
+            weakref.finalize(self, file.close)
 
     def keys(self, at_least: int) -> list[int]:
         """Keys with `at_least` rows."""
-        total = np.diff(self._first)
-        for _, first in self._written:
-            total[: len(first) - 1] += np.diff(first)
+        total = np.zeros(len(self._piles[0][1]), np.int64)
+        for pile, local in self._piles:
+            there = local >= 0
+            total[there] += np.diff(pile.first)[local[there]]
         found: list[int] = np.flatnonzero(total >= at_least).tolist()
         return found
 
     def rows(self, key: int) -> NDArray[np.void]:
         """Rows of a key (dtype ROW), in file order."""
-        parts = [self._read(begin, first, key) for begin, first in self._written if key + 1 < len(first)]
-        parts.append(self._rows[self._first[key] : self._first[key + 1]])
+        parts = [pile.of(int(local[key])) for pile, local in self._piles if local[key] >= 0]
         whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+        if len(parts) > 1:
+            whole = whole[np.argsort(whole[:, 3] >> NUMBER, kind="stable")]
         return whole.view(ROW)[:, 0]
-
-    def _read(self, begin: int, first: Ints, key: int) -> NDArray[np.uint64]:
-        assert self._file is not None  # something was written
-        size = int(first[key + 1] - first[key]) * ROW.itemsize
-        raw = os.pread(self._file.fileno(), size, begin + int(first[key]) * ROW.itemsize)
-        return np.frombuffer(raw, np.uint64).reshape(-1, 4)

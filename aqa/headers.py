@@ -31,7 +31,7 @@ Bytes = NDArray[np.uint8]
 @inlined
 def u8(data: Bytes, at: int) -> int:
     """One byte."""
-    return int64(data[uint64(at)])  # type: ignore[no-any-return]
+    return int(int64(data[uint64(at)]))
 
 
 @inlined

@@ -3,7 +3,6 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -11,9 +10,10 @@ from types import ModuleType
 from typing import TypeVar
 
 from aqa import chunks, hints
-from aqa.frames import Records, Table
+from aqa.frames import Table
 from aqa.grouping import Grouped
 from aqa.headers import CANDIDATE, RTCP, SIP
+from aqa.lanes import fill
 from aqa.measures import rtp
 from aqa.model import InputError, Reported, Stream
 from aqa.packed import PackedStreams
@@ -156,27 +156,12 @@ def read_log(path: Path, *, name: str, codecs: Mapping[int, str]) -> PacketLog:
 
 def _fill(table: Table, module: ModuleType, path: Path, name: str) -> str | None:
     try:
-        with ThreadPoolExecutor(1) as parser:  # while it parses, the next records are found
-            _add_each(module.read(path), table, parser)
+        fill(table, module.read(path))
     except chunks.DamagedError as error:
         return f"{name}: {error}"
     if table.lies:
         return f"{name}: {table.lies} records whose lengths can't be true were passed over; copy or capture it again"
     return None
-
-
-def _add_each(found: Iterator[Records], table: Table, parser: Executor) -> None:
-    """All records to the table, one after another in their order."""
-    adding = None
-    try:
-        for records in found:
-            kept = records.held()
-            if adding is not None:
-                adding.result()
-            adding = parser.submit(table.add, kept)
-    finally:
-        if adding is not None:
-            adding.result()
 
 
 def _place(table: Table, key: int, name: str) -> rtp.Place:

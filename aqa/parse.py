@@ -36,10 +36,12 @@ ROW = np.dtype(
         ("extension_2", "<u2"),
         ("key", "<u4"),
         ("primary", "u1"),
-        ("_", "V3"),
+        ("number", "V3"),
     ]
 )
-"""One RTP candidate: `head` its first two payload bytes, `copies` and `primary` as RED (`demux.redundancy`)."""
+"""One RTP candidate: `head` its first two payload bytes, `copies` and `primary` as RED (`demux.redundancy`), `number`
+that of the records that it was among."""
+MOST_RECORDS = (1 << 24) - 1
 BARE = 1 << 20
 """Link type of a record that is an RTP or RTCP packet itself: BARE plus the index of its flow in Records.flows."""
 SLOTS = 1 << 21  # power of two: open addressing at half load or less
@@ -47,6 +49,8 @@ TCP_FLOWS = 1 << 12  # connections in which frames of RTP that cross segments ar
 ROOM = 512
 """Packets that one frame holds at most: a TCP segment has room for more only when it lies."""
 _NEVER = np.iinfo(np.int64).min
+WAITS = -1000
+"""No reason: a TCP segment can't be read before all that came before it."""
 
 
 @inlined
@@ -140,8 +144,8 @@ def _segment(data, tcp, end, stop, key, flows, parts):  # type: ignore[no-untype
 
 
 @inlined
-def _parts(data, at, end, stop, link, key, flows, parts):  # type: ignore[no-untyped-def]
-    """Packets of media in one frame: their number, places and (in `key`) flow; or minus a reason."""
+def _parts(data, at, end, stop, link, key, flows, in_turn, parts):  # type: ignore[no-untyped-def]
+    """Packets of media in one frame: their number, places and (in `key`) flow; or minus a reason; or WAITS."""
     if link >= BARE:
         key[0], key[1], key[2], key[3], key[4] = uint64(1) << uint64(56), uint64(link - BARE), 0, 0, 0
         parts[0, 0], parts[0, 1] = at, stop
@@ -153,6 +157,8 @@ def _parts(data, at, end, stop, link, key, flows, parts):  # type: ignore[no-unt
         return int64(-CUT)
     _fill_flow(data, ip, at, key)
     if protocol == 6:
+        if not in_turn:
+            return WAITS
         return _segment(data, at, end, stop, key, flows, parts) or int64(-NOT_UDP)
     length = u16(data, at + 4)
     if 0 < length < 8:
@@ -161,20 +167,32 @@ def _parts(data, at, end, stop, link, key, flows, parts):  # type: ignore[no-unt
     return 1
 
 
+@compiled("int64(uint64[:, ::1], int64, uint64[:, ::1], int32[::1], uint64[::1], int64[::1])")
+def adopt_kernel(theirs, count, keys, slots, key, out):  # type: ignore[no-untyped-def]
+    """Add other keys to those of `parse_kernel`: where each stands now; how many there are now."""
+    for i in range(len(theirs)):
+        for word in range(5):
+            key[word] = theirs[i, word]
+        out[i] = _intern(key, keys, slots, count)
+        count = max(count, out[i] + 1)
+    return count
+
+
 _SIGNATURE = (
-    "UniTuple(int64, 4)(Tuple((uint8[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])), int64,"
-    " int64, Tuple((uint64[:, ::1], int32[::1], uint64[:, ::1])), Tuple((uint64[::1], int64[:, ::1])), int64[::1],"
-    " uint64[:, ::1], int64[:, ::1], uint64[:, ::1])"
+    "UniTuple(int64, 5)(Tuple((uint8[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])), int64,"
+    " int64, boolean, int64, Tuple((uint64[:, ::1], int32[::1], uint64[:, ::1])), Tuple((uint64[::1],"
+    " int64[:, ::1])), int64[::1], uint64[:, ::1], int64[:, ::1], uint64[:, ::1])"
 )
 
 
 @compiled(_SIGNATURE)
-def parse_kernel(records, first, count, known, work, reasons, out, side, side_keys):  # type: ignore[no-untyped-def]
+def parse_kernel(records, first, number, in_turn, count, known, work, reasons, out, side, side_keys):  # type: ignore[no-untyped-def]
     """Parse records from `first` on, until all are done or there may be no room left for what the next one holds.
 
-    Gives rows found, RTCP and SIP packets found, keys in use, and the record to go on with. Counts by reason are
-    added to `reasons`. Columns of `side`: kind, record, first byte, end. `work` has room for the flow and SSRC at
-    hand and for the packets of one frame.
+    `number` is theirs among all. Unless they are `in_turn`, all before them parsed, it goes to the first TCP
+    segment only. Gives rows found, RTCP and SIP packets found, keys in use, the record to go on with, and whether
+    that waits for its turn. Counts by reason are added to `reasons`. Columns of `side`: kind, record, first byte,
+    end. `work` has room for the flow and SSRC at hand and for the packets of one frame.
     """
     data, offset, captured, wire, link, time_ns = records
     keys, slots, flows = known
@@ -184,7 +202,9 @@ def parse_kernel(records, first, count, known, work, reasons, out, side, side_ke
         end, reason = offset[i] + captured[i], int64(-NO_TIME)
         if time_ns[i] != _NEVER:
             stop = offset[i] + max(wire[i], captured[i])
-            reason = _parts(data, offset[i], end, stop, link[i], key, flows, parts)
+            reason = _parts(data, offset[i], end, stop, link[i], key, flows, in_turn, parts)
+            if reason == WAITS:
+                return found, sides, count, i, 1
         for part in range(reason):
             stop = parts[part, 1]
             kind, at, stop = classify(data, parts[part, 0], min(end, stop), stop)
@@ -212,8 +232,8 @@ def parse_kernel(records, first, count, known, work, reasons, out, side, side_ke
                 u32(data, at + 4) | u16(data, at + 2) << 32 | u8(data, at + 1) << 48 | copies << 56
             )
             out[found, 2] = uint64(min(payload, 65535) | head << 16 | one << 32 | two << 48)
-            out[found, 3] = uint64(which | primary << 32)
+            out[found, 3] = uint64(which | primary << 32 | number << 40)
             found += 1
         reasons[max(-reason, 0)] += 1
         i += 1
-    return found, sides, count, i
+    return found, sides, count, i, 0

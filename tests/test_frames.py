@@ -259,8 +259,8 @@ def test_sip_and_rtcp_are_kept_as_they_came() -> None:
 def test_a_flood_of_made_up_ssrcs_is_capped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("aqa.frames.MAX_KEYS", 50)
     table = parse(*(ipv4(udp(rtp(Packet(0.0, 1, 1, ssrc=n)))) for n in range(80)), link=101)
-    assert len(rows_of(table)) == 50
-    assert table.skipped() == {"more flows than are followed": 30}
+    assert len(rows_of(table)) == 25  # the half of it is for another thread
+    assert table.skipped() == {"more flows than are followed": 55}
 
 
 def test_rows_beyond_what_memory_holds_come_back_in_order(monkeypatch: pytest.MonkeyPatch) -> None:

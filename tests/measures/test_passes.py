@@ -1,6 +1,7 @@
 """Kernels that do in one pass what holds for nearly all streams, against plain words and the general ways."""
 
 import dataclasses
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,10 +13,10 @@ from hypothesis import strategies as st
 from streams import stream
 
 from aqa.frames import Records, Table
-from aqa.grouping import Rows
+from aqa.grouping import Rows, grouped
+from aqa.lanes import fill
 from aqa.measures import bins, delay, floor, loss, skew, slots
 from aqa.model import Stream
-from aqa.packets import _add_each
 
 STEPS = st.lists(st.tuples(st.integers(0, 3), st.integers(-30, 900)), min_size=2, max_size=120)
 
@@ -141,42 +142,64 @@ def test_tally(items: list[tuple[float, int]], most: int) -> None:
     assert length_s.tolist() == sums and count.sum() == len(items)
 
 
-def test_rows_keep_their_order_over_parts_and_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("most", [1000, 16])
+def test_rows_keep_their_order_over_parts_threads_and_files(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
     monkeypatch.setattr("aqa.grouping.PART_ROWS", 10)
-    rows, rng = Rows(), np.random.default_rng(1)
-    keys, at = rng.integers(0, 3, 500), 0
+    monkeypatch.setattr("aqa.grouping.SPILL_ROWS", most)
+    lanes, rng = [Rows(), Rows()], np.random.default_rng(1)
+    keys, at, number = rng.integers(0, 3, 500), 0, 0
+    places = [np.array([0, 1, 2]), np.array([2, 0, 1])]  # of the log, by the lane's own
     while at < len(keys):
-        room = rows.room(4)
+        lane = number % 2
+        room = lanes[lane].room(4)
         take = min(len(room), 1 + at % 7, len(keys) - at)
         for i in range(take):
-            room[i] = (at + i, 0, 0, keys[at + i])
-        rows.took(take)
-        at += take
-    grouped = rows.grouped(3)
+            own = int(np.flatnonzero(places[lane] == keys[at + i])[0])
+            room[i] = (at + i, 0, 0, own | number << 40)
+        lanes[lane].took(take)
+        at, number = at + take, number + 1
+    found = grouped(list(zip(lanes, places, strict=True)))
+    assert found.keys(1) == [0, 1, 2]
     for key in range(3):
-        assert grouped.rows(key)["arrival_ns"].tolist() == np.flatnonzero(keys == key).tolist()
+        assert found.rows(key)["arrival_ns"].tolist() == np.flatnonzero(keys == key).tolist()
 
 
-def test_records_are_added_in_order_and_before_an_error_is_raised() -> None:
-    added: list[int] = []
+def test_records_go_to_threads_in_turn_and_all_are_added_before_an_error_is_raised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    added: dict[int, int] = {}
+    before: list[bool] = []
 
-    class Slow(Table):
-        def add(self, records: Records) -> None:
-            added.append(int(records.offset[0]))
+    def add(_: Table, records: Records, number: int, wait: Callable[[], None]) -> None:
+        if number % 7 == 3:  # as a TCP segment does
+            wait()
+            before.append(set(range(number)) <= set(added))
+        added[number] = int(records.offset[0])
 
+    monkeypatch.setattr(Table, "add", add)
     offset = np.zeros(1, np.int64)
 
-    def found():
+    def found() -> Iterator[Records]:
         for at in range(50):
             offset[0] = at  # a format uses its arrays again
             yield Records(np.zeros(0, np.uint8), offset, offset, offset, offset, offset)
         raise OSError("gone")
 
-    from concurrent.futures import ThreadPoolExecutor
+    with pytest.raises(OSError, match="gone"):
+        fill(Table(), found())
+    assert added == {at: at for at in range(50)}
+    assert before == [True] * 7
 
-    with ThreadPoolExecutor(1) as parser, pytest.raises(OSError, match="gone"):
-        _add_each(found(), Slow(), parser)
-    assert added == list(range(50))
+
+def test_what_goes_wrong_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    def add(_: Table, __: Records, number: int, ___: Callable[[], None]) -> None:
+        if number == 5:
+            raise MemoryError("full")
+
+    monkeypatch.setattr(Table, "add", add)
+    none = np.zeros(0, np.int64)
+    with pytest.raises(MemoryError, match="full"):
+        fill(Table(), (Records(np.zeros(0, np.uint8), none, none, none, none, none) for _ in range(50)))
 
 
 def test_no_kernel_needs_the_compiler_once_it_is_kept() -> None:
