@@ -1,6 +1,7 @@
 """What senders and receivers tell of a stream themselves (RTCP, levels, copies), and which goes on as which."""
 
 import dataclasses
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -67,12 +68,16 @@ def joined(rows: Sequence[StreamRow]) -> list[StreamRow]:
     A client that restarts takes a new SSRC (RFC 3550 8.2). Who sent the first one sent the others.
     """
     out = sorted(rows, key=lambda row: (row.first_s, row.ssrc, row.src, row.dst))
+    like = defaultdict[tuple[str | None, ...], list[int]](list)  # rows so far by what they may share
     for at, row in enumerate(out):
-        before = [one for one in out[:at] if _goes_on(one, row)]
-        if before:
+        shared: list[tuple[str | None, ...]] = [("cname", row.cname), ("flow", row.src, row.dst)]
+        there = sorted({i for key in shared if key[1] for i in like[key]})
+        if before := [out[i] for i in there if _goes_on(out[i], row)]:
             last = max(before, key=lambda one: one.last_s)
             who = row.participant or last.participant
             out[at] = dataclasses.replace(row, continues=last.ssrc, participant=who)
+        for key in shared:
+            like[key].append(at)
     who_by_cname = {row.cname: row.participant for row in out if row.cname and row.participant}
     return [
         dataclasses.replace(row, participant=row.participant or who_by_cname.get(row.cname)) if row.cname else row

@@ -8,7 +8,6 @@ cost more than itself.
 
 import gzip
 import random
-import resource
 import struct
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from captures import (
     Packet,
     enhanced,
     ethernet,
+    frames,
     interface,
     ipv4,
     ipv6,
@@ -183,13 +183,21 @@ def damaged(rng: random.Random, raw: bytes) -> bytes:
     return bytes(data)
 
 
+def warm_up(path: Path) -> None:
+    """Compile what a capture needs: no capture is to blame for that."""
+    path.write_bytes(pcap(frames(talk(40))))
+    for stream in packets.read_log(path, name="a", codecs={}).streams:
+        stream_row(stream, stream.log_start_ns)
+
+
 def run(count: int, seed: int, path: Path) -> None:
     """Read `count` captures, each as it was made or damaged, some packed; anything but a result is raised."""
     rng = random.Random(seed)
+    warm_up(path)
     for number in range(count):
         raw = damaged(rng, bare(rng) if rng.random() < 0.15 else capture(rng))
         path.write_bytes(gzip.compress(raw, 1)[: rng.choice((None, -9))] if rng.random() < 0.05 else raw)
-        before = time.perf_counter()
+        before = time.process_time()
         try:
             log = packets.read_log(path, name="a", codecs={})
         except InputError as error:
@@ -204,7 +212,13 @@ def run(count: int, seed: int, path: Path) -> None:
             assert row.expected >= 1 and row.lost >= 0 and row.packets == len(stream.arrival_ns), number
             if number % 100 == 0:  # a jump in time makes many
                 stream_seconds(stream, stream.log_start_ns)
-        assert time.perf_counter() - before < 60, number
+        assert time.process_time() - before < 60, number
+
+
+def most_mb() -> int:
+    """The most memory that this process has had (not, as ru_maxrss has it, what its parent had when it was made)."""
+    status = Path("/proc/self/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1]) >> 10
 
 
 def every_link_layer(seed: int) -> None:
@@ -224,4 +238,4 @@ if __name__ == "__main__":
     every_link_layer(1)
     with tempfile.TemporaryDirectory() as folder:
         run(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 1, Path(folder) / "a")
-    print(f"done {sys.argv[1]}, {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10} MB")
+    print(f"done {sys.argv[1]}, {most_mb()} MB")
