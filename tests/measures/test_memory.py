@@ -15,7 +15,8 @@ from aqa.decode import open_recording
 from aqa.measures.track import measure
 tracks = measure(open_recording(Path(sys.argv[1])))
 status = Path("/proc/self/status").read_text().splitlines()  # ru_maxrss counts what the parent had, too
-print(next(line.split()[1] for line in status if line.startswith("VmHWM")), len(tracks[0].level_dbfs), len(tracks[0].runs.kind))
+most = next(line.split()[1] for line in status if line.startswith("VmHWM"))
+print(most, len(tracks[0].level_dbfs), len(tracks[0].runs.kind))
 """
 
 
