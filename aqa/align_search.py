@@ -7,7 +7,6 @@ that are summed along lines of drift: any start is found, and 200 ppm smear noth
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
 
 from aqa.model import HOP_S, Doubles, Flags, Floats
 
@@ -86,6 +85,8 @@ def search(track: Wave, packets: Wave, hop_s: float) -> tuple[Doubles, Doubles]:
     """
     n, m = len(track.value), len(packets.value)
     size = max(round(SEGMENT_S / hop_s), -(-n // MOST_SEGMENTS))
+    import scipy.fft  # noqa: PLC0415 - a tenth of a second, and what only reads packets needs none of it
+
     length = scipy.fft.next_fast_len(m + size, real=True)
     spectra = [scipy.fft.rfft(x, length) for x in (packets.value, packets.value**2)]
     parts, chance = [], np.zeros(n + m - 1, np.float32)

@@ -137,7 +137,7 @@ def _names(paths: Sequence[str]) -> dict[str, str]:
 
 def plain_text(text: str) -> str:
     """Text of an input as one line can hold it: no control or direction characters."""
-    return "".join(plain(c) for c in text)
+    return text if text.isascii() and text.isprintable() else "".join(plain(c) for c in text)
 
 
 def clock(row: StreamRow) -> str:
