@@ -24,7 +24,7 @@ The buffer of [playout]: by default after NetEq, whose start of 60 ms grows with
 
 What to do
 ----------
-Look at the evidence for the delay that would have saved them, and at `sweep` of the stream for what it costs.
+Look at the evidence for the delay that would have saved them, and at the stream's curve of buffers for what it costs.
 Else look for what held packets up: Wi-Fi, a full uplink, an overloaded media server.
 """
 

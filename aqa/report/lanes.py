@@ -6,6 +6,7 @@ attributes of that element, so the same picture serves both.
 
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 
 from markupsafe import Markup
@@ -32,12 +33,14 @@ from aqa.report.verdict import faults
 
 MOST_OPEN = 6  # tracks; of the rest those without a finding are folded
 MOST_DRAWN = 40  # tracks
-_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400)
+_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200)
+_DAY = 86_400
 
 
 def axis_ticks(length_s: float, start_utc: str | None = None, most: int = 12) -> list[float]:
     """Event seconds of the axis' ticks: at round times of the clock that is shown, `most` steps at most."""
-    step = next((step for step in _STEPS if length_s / step <= most), _STEPS[-1])
+    days = math.ceil(length_s / _DAY / (most // 3)) * _DAY  # their labels, with the date, are long
+    step = next((step for step in _STEPS if length_s / step <= most), days)
     first = -utc_ns_of(start_utc) / 1e9 % step if start_utc else 0.0
     return [first + at for at in range(0, int(length_s - first) + 1, step)] if first <= length_s else []
 

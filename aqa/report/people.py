@@ -13,6 +13,8 @@ def speaker(finding: Finding, known: Mapping[str, Finding]) -> str:
     named = (because.track if because else None) or finding.track
     if finding.source == "stats":  # of a receiver, who hears no mix but streams; of its device, all of them
         named = named or (f"stream {finding.stream}" if finding.stream else "everyone")
+    if finding.source == "packets":  # of somebody, whose name nothing gives
+        named = named or finding.stream
     return plain(named or "mix")
 
 

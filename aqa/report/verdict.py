@@ -137,6 +137,17 @@ def _played_sentence(analysis: Analysis) -> str:
     return f"Stats of {count(analysis.event.stats_tracks, 'received stream')} tell of no fault that was heard."
 
 
+ARRIVED = {
+    "late": "came too late to be played",
+    "jitter": "came at uneven times",
+    "reordering": "overtook each other",
+    "duplication": "came twice",
+    "clock_drift": "show that the sender's clock runs fast or slow",
+    "stream_reset": "began anew in the middle",
+}
+"""Kind in packets -> what packets did."""
+
+
 def _arrival_sentence(analysis: Analysis) -> str:
     found = worst([item for item in faults(analysis) if item.source == "packets"])
     if not analysis.packet_streams:
@@ -153,4 +164,4 @@ def _arrival_sentence(analysis: Analysis) -> str:
     if first.kind == "loss":
         lost = round(sum(f.value or 0 for f in found if f.kind == "loss" and f.stream == first.stream))
         return f"{count(lost, 'packet')} of {name} did not arrive."
-    return f"Packets of {name} arrived with {words.kind_words(first.kind)}."
+    return f"Packets of {name} {ARRIVED.get(first.kind, f'show {words.kind_words(first.kind)}')}."

@@ -83,6 +83,9 @@ HEARD = {
     "interruption": ("was interrupted", "of interruptions"),
     "concealed_audio": ("was partly made up by a listener's device", "of made-up speech"),
     "playout_fault": ("stuttered on a listener's device", "of stutter"),
+    "loss": ("had gaps where packets were lost", "of lost speech"),
+    "late": ("had gaps where packets came too late", "of late speech"),
+    "stall": ("was cut off", "without packets"),
 }
 """Kind in sound -> what happened to speech, and the noun for its length."""
 
