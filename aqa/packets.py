@@ -1,10 +1,7 @@
 """Read a packet log: tell its format, parse its frames, group RTP packets into streams."""
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
@@ -13,6 +10,7 @@ from aqa import chunks, hints
 from aqa.frames import Table
 from aqa.grouping import Grouped
 from aqa.headers import CANDIDATE, RTCP, SIP
+from aqa.inventory import format_of, formats, short
 from aqa.lanes import fill
 from aqa.measures import rtp
 from aqa.model import InputError, Reported, Stream
@@ -21,6 +19,8 @@ from aqa.rtcp import Arrived, read_rtcp
 from aqa.sdp import Description, read_sdp
 from aqa.shares import in_shares
 
+READS = "read"
+"""What a module that reads packet logs has."""
 MANY_PACKETS = 500_000  # from which on a second core is worth the trouble
 Made = TypeVar("Made")
 
@@ -41,29 +41,9 @@ class PacketLog:
     note: str | None = None  # what the file does not say, so that it is not measured
 
 
-@cache
-def _formats() -> tuple[ModuleType, ...]:
-    """Every module of the inventory that tells (`sniff`) and reads (`read`) a packet log."""
-    folder = importlib.import_module("aqa.formats")
-    found = (importlib.import_module(f"aqa.formats.{item.name}") for item in pkgutil.iter_modules(folder.__path__))
-    return tuple(module for module in found if hasattr(module, "sniff") and hasattr(module, "read"))
-
-
-def _format_of(head: bytes, name: str = "") -> ModuleType | None:
-    says_yes = [module for module in _formats() if module.sniff(head)]
-    if len(says_yes) > 1:
-        names = ", ".join(_short(module) for module in says_yes)
-        raise InputError(f"{name}: byte 0: more than one format claims it ({names}); this is a bug, report it")
-    return says_yes[0] if says_yes else None
-
-
-def _short(module: ModuleType) -> str:
-    return module.__name__.rsplit(".", 1)[-1]
-
-
 def is_packet_log(head: bytes) -> bool:
     """Whether a file with these first bytes, plain or gzip, is a packet log. A few hundred bytes are enough."""
-    return _format_of(chunks.unpacked(head)) is not None
+    return format_of(chunks.unpacked(head), READS) is not None
 
 
 @dataclass(frozen=True)
@@ -116,9 +96,9 @@ def open_log(path: Path, *, name: str, codecs: Mapping[int, str]) -> OpenLog:
         head = chunks.head(path)
         if not head:
             raise InputError(f"{name}: byte 0: the file is empty or not readable as gzip; fetch or record it again")
-        module = _format_of(head, name)
+        module = format_of(head, READS, name)
         if module is None:
-            known = ", ".join(_short(module) for module in _formats())
+            known = ", ".join(short(module) for module in formats(READS))
             raise InputError(f"{name}: byte 0: no known packet log ({known}); convert it, or leave it out")
         table = Table()
         warning = _fill(table, module, path, name)
@@ -130,7 +110,7 @@ def open_log(path: Path, *, name: str, codecs: Mapping[int, str]) -> OpenLog:
         raise InputError(warning)
     told = _Told.of(table, codecs, hints.codecs(module, path))
     note = hints.untimed(module, path)
-    return OpenLog(name, _short(module), table, told, warning, note, table.grouped())
+    return OpenLog(name, short(module), table, told, warning, note, table.grouped())
 
 
 def read_log(path: Path, *, name: str, codecs: Mapping[int, str]) -> PacketLog:

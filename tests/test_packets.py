@@ -10,6 +10,7 @@ from captures import START_NS, Packet, ethernet, frame, frames, ipv4, pcap, pcap
 
 from aqa import packets, streams
 from aqa.chunks import head
+from aqa.inventory import formats
 from aqa.model import InputError, StreamRow
 
 
@@ -93,7 +94,7 @@ def test_a_cut_log_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
 
 
 def test_two_formats_that_both_say_yes_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packets._formats()[0], "sniff", bool)
+    monkeypatch.setattr(formats(packets.READS)[0], "sniff", bool)
     with pytest.raises(InputError, match="more than one format"):
         packets.is_packet_log(pcapng([]))
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from aqa.chunks import CHUNK_BYTES, Piece, cut, pieces
 from aqa.compiled import compiled, inlined
+from aqa.ending import ending
 from aqa.frames import Records
 from aqa.headers import u32_of
 
@@ -123,18 +124,6 @@ class _File:
             elif n == 0:
                 return
 
-    def ending(self, piece: Piece) -> Iterator[Records]:
-        """What follows a record that claims more than the file has; and the lies that nothing followed."""
-        if piece.used < len(piece.data) and not self.lost:
-            self.lost, self.lies, stopped = True, self.lies + 1, piece.used
-            piece.used += 1
-            yield from self.records(piece)
-            if self.lost:  # nothing follows: the file was cut
-                self.lies, piece.used = self.lies - 1, stopped
-        if self.lies:
-            none = np.zeros(0, np.int64)
-            yield Records(piece.data[:0], none, none, none, none, none, lies=self.lies)
-
     def _found_again(self, piece: Piece) -> bool:
         found, piece.used = _resume_kernel(
             piece.data, piece.used, self.big, self.tick_ns, self.header, self.time_ns, piece.last
@@ -157,6 +146,6 @@ def read(path: Path, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Records]:
         yield from file.records(piece)
         if piece.last:
             stopped = piece.used
-            yield from file.ending(piece)
+            yield from ending(file, piece)
             if piece.used < len(piece.data):
                 raise cut(piece.position + stopped, "the file ends inside a record")

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from aqa.chunks import CHUNK_BYTES, Piece, cut, pieces
 from aqa.compiled import compiled, inlined, int64
+from aqa.ending import ending
 from aqa.frames import NEVER, Records
 from aqa.headers import u32_of
 
@@ -195,18 +196,6 @@ class _File:
                 self.lies += 1
                 piece.used += 1
 
-    def ending(self, piece: Piece) -> Iterator[Records]:
-        """What follows a block that claims more than the file has; and the lies that nothing followed."""
-        if piece.used < len(piece.data) and not self.lost:
-            self.lost, self.lies, stopped = True, self.lies + 1, piece.used
-            piece.used += 1
-            yield from self.records(piece)
-            if self.lost:  # nothing follows: the file was cut
-                self.lies, piece.used = self.lies - 1, stopped
-        if self.lies:
-            none = np.zeros(0, np.int64)
-            yield Records(piece.data[:0], none, none, none, none, none, lies=self.lies)
-
     def _declare(self, piece: Piece) -> int:
         """Take the section or interface block at `piece.used`: _DECLARATION if it was whole and true."""
         data, at, section = piece.data, piece.used, self.section
@@ -239,6 +228,6 @@ def read(path: Path, *, chunk_bytes: int = CHUNK_BYTES) -> Iterator[Records]:
         yield from file.records(piece)
         if piece.last:
             stopped = piece.used
-            yield from file.ending(piece)
+            yield from ending(file, piece)
             if piece.used < len(piece.data):
                 raise cut(piece.position + stopped, "the file ends inside a block")

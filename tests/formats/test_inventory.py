@@ -4,7 +4,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aqa.decode import is_media
-from aqa.packets import _formats
+from aqa.inventory import formats, short
+from aqa.packets import READS
 
 WHAT = {  # folder of the corpus -> formats its files may have
     "mjr": {"mjr"}, "rtpdump": {"rtpdump"}, "rtpproxy-recordings": {"rtpproxy", "pcap"},
@@ -15,7 +16,7 @@ NOT_LOGS = {".nfo", ".output", ".checksums", ".md", ".txt"}
 
 
 def claims(head: bytes) -> list[str]:
-    return [module.__name__.rsplit(".", 1)[-1] for module in _formats() if module.sniff(head)]
+    return [short(module) for module in formats(READS) if module.sniff(head)]
 
 
 def test_every_file_of_the_corpus_is_claimed_by_its_own_format_alone(corpus):
