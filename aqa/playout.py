@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from aqa.compiled import compiled
 from aqa.measures.bins import spread
 from aqa.measures.fixed import LATE, LOST, Run, fixed, pieces, sweep_of
 from aqa.measures.floor import NEVER
@@ -148,17 +149,28 @@ def _heard_s(stream: Stream, slots: Slots, heard: Ints) -> Doubles:
     return out
 
 
+@compiled("int64(int64[::1], int64[::1], int64[::1], int64[::1], float64[::1])")
+def _delays_kernel(delay, heard, arrival, kept, sums):  # type: ignore[no-untyped-def]
+    """Delays of what was played, into `kept`, and how many; `sums`: of them, and of their waits."""
+    n = 0
+    for i in range(len(delay)):
+        if delay[i] != NEVER:
+            kept[n] = delay[i]
+            sums[0] += delay[i]
+            sums[1] += heard[i] - arrival[i]
+            n += 1
+    return n
+
+
 def _delays(slots: Slots, run: Run) -> tuple[float | None, float | None, float | None]:
     """Mean and 95th percentile of the buffer's delay, and mean wait in it, of what was played, in ms."""
-    played = run.delay != NEVER
-    if not played.any():
+    kept, sums = np.empty(len(run.delay), np.int64), np.zeros(2)
+    n = _delays_kernel(run.delay, run.heard, slots.arrival_ns, kept, sums)
+    if n == 0:
         return None, None, None
-    delay, wait = run.delay, run.heard - slots.arrival_ns
-    if not played.all():
-        delay, wait = delay[played], wait[played]
-    rank = int(0.95 * (len(delay) - 1))
-    p95_ns = int(np.partition(delay, rank)[rank])
-    return float(delay.mean()) * 1e-6, p95_ns * 1e-6, float(wait.mean()) * 1e-6
+    p95_ns = int(np.sort(kept[:n])[int(0.95 * (n - 1))])  # three times as fast as partition
+    delay_ns, wait_ns = (sums / n).tolist()
+    return delay_ns * 1e-6, p95_ns * 1e-6, wait_ns * 1e-6
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aqa.compiled import compiled
+from aqa.measures.bins import quantiles
 from aqa.measures.delay import media_s, relative_delay_ms
 from aqa.model import Doubles, Ints, Stream
 
@@ -41,8 +42,11 @@ def loss_runs(stream: Stream, delay_ms: Doubles | None = None) -> LossRuns:
 
     `delay_ms` is what `relative_delay_ms` gives of the stream, where that is known already.
     """
-    order = np.flatnonzero(~stream.duplicate)
-    number = stream.sequence[order]
+    if stream.duplicate.any():
+        order = np.flatnonzero(~stream.duplicate)
+        number = stream.sequence[order]
+    else:
+        order, number = np.arange(len(stream.sequence)), stream.sequence
     if (number[1:] < number[:-1]).any():
         order = order[np.argsort(number, kind="stable")]
         number = stream.sequence[order]
@@ -99,7 +103,7 @@ def _placed(
     step = np.where(beside > 0, np.fmin(even, beside), even)
     some = np.empty(len(order))
     found = _steps_kernel(order, media, stream.sequence, stream.stretch, max(1, len(order) // 2000), some)
-    typical = float(np.median(some[:found])) if found else DEFAULT_FRAME_S
+    typical = quantiles(some[:found], (50,))[0] if found else DEFAULT_FRAME_S
     frame = np.fmin(step, max(LONGEST_FRAME_S, typical))  # beside a pause of DTX a step is longer than its packet
     timed = np.isfinite(even) & (even > 0)
     due = arrival_s[0] - np.nan_to_num(delay_ms[before]) * 1e-3  # without the jitter of the neighbour
