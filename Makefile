@@ -17,6 +17,7 @@ test: .venv/.tests-installed  ## linters, types, import contract, tests
 
 benchmark: .venv/.tests-installed  ## speed against named peers, on this machine
 	$(BIN)/python tests/benchmarks/packet_logs.py
+	$(BIN)/python tests/benchmarks/recordings.py
 
 accuracy: .venv/.tests-installed  ## what is found and what is made up; SPLIT=test for the final figures
 	PYTHONPATH=.:tests $(BIN)/python -m accuracy.run --split $(SPLIT)
