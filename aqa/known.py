@@ -15,6 +15,7 @@ more than 0.5 s) plus mixing. It is never heard earlier, clock error apart."""
 CLOCK_ERROR_S = 0.05  # what two machines with NTP may differ by; clocks that were set by hand are no better
 EXPLAINING = frozenset(("loss", "stall", "late"))
 """Kinds in packets that can explain a hole in sound."""
+BELIEVED = 0.5  # confidence in a fault itself: packets that only a capture lacks explain nothing
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,9 @@ class Known:
 
     @cached_property
     def packet_faults(self) -> list[Finding]:
-        """Losses, stalls and late packets of all streams."""
-        return [item for item in self.whole.findings if item.kind in EXPLAINING and item.source == "packets"]
+        """Losses, stalls and late packets of all streams, those that are believed."""
+        faults = (item for item in self.whole.findings if item.kind in EXPLAINING and item.source == "packets")
+        return [item for item in faults if item.confidence >= BELIEVED]
 
     @cached_property
     def _times(self) -> tuple[Doubles, Doubles]:

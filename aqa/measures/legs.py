@@ -107,8 +107,8 @@ def way(a: Stream, b: Stream, pair: Matched) -> Way | None:
         return None
     start = a.arrival_ns[pair.a]
     order = np.argsort(start, kind="stable")
-    x = (start[order] - start[order[0]]) * 1e-9
-    y = (b.arrival_ns[pair.b][order] - start[order]) * 1e-9
+    x = np.asarray((start[order] - start[order[0]]) * 1e-9, np.float64)
+    y = np.asarray((b.arrival_ns[pair.b][order] - start[order]) * 1e-9, np.float64)
     base = float(y[0])
     slope = floor_slope(x, y - base) if x[-1] >= MIN_SKEW_SPAN_S else 0.0
     floor = _floor(x, y) if slope is None else np.min(y - slope * x) + slope * x
