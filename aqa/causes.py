@@ -10,12 +10,10 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from aqa.known import PLAYOUT_S, Known, overlapping
+from aqa.known import EXPLAINED, PLAYOUT_S, Known, overlapping
 from aqa.model import Finding, evidence
 from aqa.whole import Whole
 
-EXPLAINED = frozenset(("dropout", "silence", "attenuation", "concealment", "repetition", "discontinuity"))
-"""Kinds in sound that missing packets can explain."""
 CAPTURED = frozenset(("clipping", "low_level", "hum", "dc_offset", "noise_burst", "echo", "channel_fault"))
 """Kinds in sound that come with a microphone, a room or a sound card."""
 HALF = 0.5
@@ -112,6 +110,26 @@ def elided(finding: Finding, known: Known) -> Finding | None:
     if lacking < HALF * short:
         return _with(finding, "recorder", sure=0.85, packets_lack_s=lacking)
     return _with(finding, "unexplained", packets_lack_s=lacking)
+
+
+def only_one_recorder(finding: Finding, known: Known) -> Finding | None:
+    """A fault that another recording of the same voices has not, where there is speech: nobody else heard it."""
+    other = known.elsewhere.get(finding.finding_id)
+    if other is None or other.there or not other.alike:
+        return None
+    return _with(finding, "recorder", sure=0.9, has_it_not=other.recording)
+
+
+def in_both(finding: Finding, known: Known) -> Finding | None:
+    """A fault that two recordings have, and packets do not explain: it was in the room, and no recorder's."""
+    other = known.elsewhere.get(finding.finding_id)
+    if other is None or not other.there or known.sending(finding) < 1 - HALF:
+        return None
+    loud = known.loud(finding)
+    if loud is None or loud[0] < ENOUGH_LOUD:
+        return None
+    why = f"{other.recording} has it too, so it was in the room, and packets came"
+    return _with(finding, "unexplained", why=why, loud_pct=100 * loud[0], also_in=other.recording)
 
 
 def missing_packets(finding: Finding, known: Known) -> Finding | None:
@@ -214,10 +232,12 @@ def nothing_sent(finding: Finding, known: Known) -> Finding | None:
 RULES: tuple[Rule, ...] = (
     captured,
     not_of_packets,
+    only_one_recorder,
     no_common_clock,
     elided,
     missing_packets,
     restarted,
+    in_both,
     recorder_alone,
     silent_sender,
     nothing_sent,

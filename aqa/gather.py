@@ -11,6 +11,7 @@ from aqa.history import Line, Point
 from aqa.known import CLOCK_ERROR_S, Known
 from aqa.model import HOP_S, Finding, Flags, Stream, StreamRow, Track, utc_ns
 from aqa.picker import true_runs
+from aqa.second_view import elsewhere
 from aqa.timeline import Clock, Measured, duration
 from aqa.whole import Heard, Room, Said, Sent, Spans, Values, Whole, union
 
@@ -64,6 +65,7 @@ def known_of(measured: Measured, clock: Clock, whole: Whole) -> Known:
         clock_error_s={path: clock.error_s.get(path, CLOCK_ERROR_S) for path in clock.recording_ns},
         clock_from=dict(clock.recording_from),
         recorder={path: table.recorder.lower() for path, table in tables.items() if table.recorder},
+        elsewhere=elsewhere(measured, clock, whole.findings),
     )
 
 

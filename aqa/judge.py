@@ -23,6 +23,7 @@ from aqa.receivers import kinds_of, place_of, track_rows, track_seconds_rows
 from aqa.report import verdict
 from aqa.reported import joined
 from aqa.rows import event_row, loudest, packet_row, packet_seconds, recording_row, recording_seconds
+from aqa.second_view import left_out, second_facts
 from aqa.settings import Settings
 from aqa.streams import stream_row, stream_seconds
 from aqa.timeline import Clock, Measured
@@ -54,7 +55,7 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
         measured, settings, clock, findings=findings, seconds=seconds, recordings=recordings, streams=streams
     )
     received = sum(row.direction == "received" for row in stats)
-    facts = event_facts(whole, seconds, settings.objectives) | packet_facts(legs)
+    facts = event_facts(whole, seconds, settings.objectives) | packet_facts(legs) | second_facts(measured)
     hours = facts["listeners"]["listener_seconds"] / 3600 if "listeners" in facts else None
     event = dataclasses.replace(event, fingerprint=fingerprint, listener_hours=hours, facts=evidence(**facts))
     event = dataclasses.replace(event, stats_tracks=received, stats_kinds=json.dumps(kinds_of(measured)))
@@ -107,6 +108,7 @@ def _heard(measured: Measured, settings: Settings, clock: Clock) -> _Heard:
 def _in_recordings(measured: Measured, settings: Settings, joined_clock: Joined) -> Iterator[Finding]:
     clock = joined_clock.clock
     checked = {one.recording: one for one in joined_clock.checked}
+    lacking = list(left_out(measured, clock)) if "elided_time" not in settings.off else []
     for path, (media, tracks) in sorted(measured.recordings.items()):
         table = measured.event.recording_table(path)
         own = {"recording": path, "room": table.room, "track": measured.track(path)}
@@ -114,6 +116,7 @@ def _in_recordings(measured: Measured, settings: Settings, joined_clock: Joined)
         sides = [_detected(settings, track) for track in beside_others(measured, path, tracks)]
         here = _detected(settings, claimed) + _join_channels(sides)
         here += _detected(settings, checked[path]) if path in checked else []
+        here += [item for lacks, item in lacking if lacks == path]
         who = measured.channel_tracks(path)
         for item in here:
             by = {"track": who[item.channel]} if who and item.channel is not None else {}

@@ -18,6 +18,19 @@ EXPLAINING = frozenset(("loss", "stall", "late"))
 BELIEVED = 0.5  # confidence in a fault itself: packets that only a capture lacks explain nothing
 
 
+EXPLAINED = frozenset(("dropout", "silence", "attenuation", "concealment", "repetition", "discontinuity"))
+"""Kinds in sound that missing packets can explain."""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """What another recording has at the time of a fault."""
+
+    recording: str
+    there: bool  # whether it has a fault then too; else it has speech there
+    alike: bool  # whether both hold the same voices (mix and mix)
+
+
 @dataclass(frozen=True)
 class Known:
     """All that may explain a finding, on the event's clock."""
@@ -27,6 +40,7 @@ class Known:
     clock_error_s: Mapping[str, float] = field(default_factory=dict)  # recording -> error; absent: no common clock
     clock_from: Mapping[str, str] = field(default_factory=dict)  # recording -> settings, metadata, aligned
     recorder: Mapping[str, str] = field(default_factory=dict)  # recording -> profile by name
+    elsewhere: Mapping[str, Elsewhere] = field(default_factory=dict)  # finding_id -> what a second recording has
 
     @cached_property
     def packet_faults(self) -> list[Finding]:

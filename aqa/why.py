@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from aqa.causes import explain
+from aqa.causes import explain, only_one_recorder
 from aqa.event_causes import explain_event
 from aqa.everybody import with_shared_causes
 from aqa.known import Known
@@ -37,7 +37,11 @@ def with_causes(known: Known, settings: Settings, place: Place, *, logs: bool) -
 
 
 def _of_part(item: Finding, known: Known, *, logs: bool) -> Finding:
-    return item if item.source == "event" else explain([item], known if logs else None)[0]
+    if item.source == "event":
+        return item
+    if not logs and item.cause == "not_measurable":  # a second recording can tell without packets
+        item = only_one_recorder(item, known) or item
+    return explain([item], known if logs else None)[0]
 
 
 def _found(whole: Whole, settings: Settings, place: Place, *, first: bool) -> list[Finding]:

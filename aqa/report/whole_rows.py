@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aqa.model import Analysis
+from aqa.report.second_words import seconds
 from aqa.report.way_words import ways
 from aqa.report.words import NBSP, NOT_MEASURED, count, length, number, plain, significant
 
@@ -182,4 +183,5 @@ _PARTS: dict[str, Callable[[Any], Part]] = {
     "together": _together,
     "beats": _beats,
     "path": lambda rows: Part(*ways(rows)),
+    "second_recordings": lambda rows: Part(*seconds(rows)),
 }
