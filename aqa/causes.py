@@ -12,6 +12,7 @@ from typing import Any
 
 from aqa.known import EXPLAINED, PLAYOUT_S, Known, overlapping
 from aqa.model import Finding, evidence
+from aqa.recorders import PROFILES
 from aqa.whole import Whole
 
 CAPTURED = frozenset(("clipping", "low_level", "hum", "dc_offset", "noise_burst", "echo", "channel_fault"))
@@ -19,10 +20,7 @@ CAPTURED = frozenset(("clipping", "low_level", "hum", "dc_offset", "noise_burst"
 HALF = 0.5
 LONG_S = 1.0  # quiet of this length, in packets as in sound, is a pause of the room whatever its edges
 ENOUGH_LOUD = 0.3  # of a finding: speech has pauses
-CONCEALING = frozenset(("jibri", "egress"))
-"""Recorders that play the room in a browser, whose NetEq makes sound up (known of their documentation)."""
-LEAVING_OUT = frozenset(("janus", "hls"))
-"""Recorders that keep what came: what is missing shortens the recording or leaves a hole in its time stamps."""
+SURPRISING = 0.75  # of the confidence that packets are the cause, where this recorder does not show them so
 
 Rule = Callable[[Finding, Known], Finding | None]
 
@@ -151,6 +149,8 @@ def missing_packets(finding: Finding, known: Known) -> Finding | None:
     sure = (0.5 + 0.45 * share) * (1 - min(chance, 0.5))
     ceiling = best.cause_confidence if best.cause in ("server_outage", "server_restart") else None
     root = best.cause_finding_id or best.finding_id
+    as_recorded = _as_the_recorder_does(finding, known)
+    sure *= 1.0 if as_recorded.get("fits_recorder", True) else SURPRISING
     return _with(
         finding,
         cause,
@@ -169,7 +169,7 @@ def missing_packets(finding: Finding, known: Known) -> Finding | None:
         covered_pct=100 * share,
         chance_pct=100 * chance,
         clock_from=known.clock_from.get(finding.recording or "", "unknown"),
-        **_as_the_recorder_does(finding, known),
+        **as_recorded,
     )
 
 
@@ -254,14 +254,18 @@ def _share(finding: Finding, item: Finding) -> float:
 
 def _as_the_recorder_does(finding: Finding, known: Known) -> dict[str, Any]:
     """Whether the fault looks as this recorder makes missing packets look."""
-    profile = known.recorder.get(finding.recording or "")
-    if profile in CONCEALING:
-        fits = finding.kind in ("concealment", "attenuation", "repetition", "silence", "dropout")
-        return {"recorder": profile, "recorder_makes": "sound up", "fits_recorder": fits}
-    if profile in LEAVING_OUT:
-        fits = finding.kind in ("missing_media", "elided_time", "discontinuity", "dropout")
-        return {"recorder": profile, "recorder_makes": "a hole, or a shorter recording", "fits_recorder": fits}
-    return {"recorder": profile} if profile else {}
+    name = known.recorder.get(finding.recording or "")
+    profile = PROFILES.get(name or "")
+    if profile is None:
+        return {"recorder": name} if name else {}
+    facts: dict[str, Any] = {
+        "recorder": name,
+        "recorder_makes": profile.words,
+        "fits_recorder": profile.fits(finding.kind),
+    }
+    if not facts["fits_recorder"]:
+        facts["against"] = f"of missing packets {name} makes {profile.words}"
+    return facts
 
 
 def _with(
