@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from aqa.agreement import combined
 from aqa.known import EXPLAINED, PLAYOUT_S, Known, overlapping
 from aqa.model import Finding, evidence
 from aqa.recorders import PROFILES
@@ -20,6 +21,8 @@ CAPTURED = frozenset(("clipping", "low_level", "hum", "dc_offset", "noise_burst"
 HALF = 0.5
 LONG_S = 1.0  # quiet of this length, in packets as in sound, is a pause of the room whatever its edges
 ENOUGH_LOUD = 0.3  # of a finding: speech has pauses
+ALL_LOUD = 0.8  # of a finding: no pause of speech lies in it
+DIGITAL = 0.6  # how sure digital zero alone makes it that no decoder has written it: mutes in a mixer do so too
 SURPRISING = 0.75  # of the confidence that packets are the cause, where this recorder does not show them so
 
 Rule = Callable[[Finding, Known], Finding | None]
@@ -192,6 +195,10 @@ def recorder_alone(finding: Finding, known: Known) -> Finding | None:
         return None
     if loud is not None and loud[0] >= ENOUGH_LOUD:
         sure = round(0.6 + 0.35 * min(loud[0], 1.0), 2)
+        if (
+            finding.kind == "dropout" and loud[0] >= ALL_LOUD
+        ):  # zeros are no sound that a decoder makes of loud packets: a second witness
+            sure = combined(sure, DIGITAL)
         return _with(
             finding, "recorder", sure=sure, packets_came_pct=100 * sending, loud_pct=100 * loud[0], by=loud[1]
         )

@@ -138,7 +138,8 @@ def _shared(
     found = together([np.array([f.start_s for f in mine]) for _, mine in sorted(by_who.items())], span)
     if found is None or found.p > MOST_P:
         return None
-    shown = 1 - found.by_chance / max(found.together, 1)
+    of_all = found.by_chance / max(found.together, 1)
+    shown = 1 - min(of_all, _by_chance(hit, by_who, span))
     own_link = {one.vantage for one in whole.sent} <= {"recorder", "receiver"}
     return _Shown(
         "server_outage",
@@ -155,6 +156,17 @@ def _shared(
             ),
         },
     )
+
+
+def _by_chance(hit: set[str], by_who: dict[str, list[Finding]], span: tuple[float, float]) -> float:
+    """Odds that faults of their own of all others that were hit begin beside the one that has fewest.
+
+    Poisson arrivals at each one's mean rate over the whole event; those of the server's faults are in it too, so it
+    is too high rather than too low.
+    """
+    length = max(span[1] - span[0], 1.0)
+    odds = sorted(1 - np.exp(-len(by_who[who]) / length * 2 * BEGIN_S) for who in hit)
+    return float(np.prod(odds[1:]))
 
 
 def _with(item: Finding, shown: _Shown, root: Finding | None) -> Finding:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from aqa.dead_capture import cut_capture
 from aqa.detector import Subject
 from aqa.facts import event_facts
 from aqa.gather import Flow, FlowKey, flow_key, flow_of, known_of, whole_of
@@ -117,6 +118,7 @@ def _in_recordings(measured: Measured, settings: Settings, joined_clock: Joined)
         here = _detected(settings, claimed) + _join_channels(sides)
         here += _detected(settings, checked[path]) if path in checked else []
         here += [item for lacks, item in lacking if lacks == path]
+        here += cut_capture(measured, clock, path, here) if "attenuation" not in settings.off else []
         who = measured.channel_tracks(path)
         for item in here:
             by = {"track": who[item.channel]} if who and item.channel is not None else {}
