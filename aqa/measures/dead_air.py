@@ -10,8 +10,6 @@ from aqa.model import NO_LEVEL, Doubles, Flags, Stream
 from aqa.picker import true_runs
 
 DEAD_DBOV = -100  # a step of 16 bits is -98 dB of full scale: what is lower was digital silence, no quiet room
-    -100
-)  # full scale to half a step of 16 bits is -98 dB: what is lower was digital silence, not a quiet room
 SHORTEST_S, LONGEST_S = 0.08, 2.0  # under a few packets: rounding of levels; over two seconds: a mute
 LOUD_DB = 15.9  # ITU-T P.56 6.2: margin of its threshold below the active level
 BESIDE = 5  # packets, 100 ms: speech is that near on both sides, or it was a pause
