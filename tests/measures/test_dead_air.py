@@ -34,29 +34,40 @@ def test_a_hole_amid_speech():
         [(TALK, 100), (DEAD, 150), (TALK, 100)],  # a mute
         [(TALK, 100), (DEAD, 3), (TALK, 100)],  # too short
         [(TALK, 100), (DEAD, 15)],  # to the end
-        [(DEAD, 15), (TALK, 100)],
+        [(ROOM, 100), (DEAD, 15), (TALK, 100)],
         [(DEAD, 50)],
         [(NO_LEVEL, 100)],
     ],
 )
 def test_near_misses(parts):
-    assert len(dead_air(levels(*parts))) == 0
+    assert len(dead_air(levels((ROOM, 300), (TALK, 50), *parts))) == 0
+
+
+def test_a_word_s_end_may_lie_between():
+    assert len(dead_air(levels((ROOM, 100), (TALK, 100), (ROOM, 15), (DEAD, 15), (TALK, 100)))) == 1
+    assert len(dead_air(levels((ROOM, 100), (TALK, 100), (DEAD, 15), (ROOM, 15), (TALK, 100)))) == 1
+    assert len(dead_air(levels((ROOM, 100), (TALK, 100), (DEAD, 15), (ROOM, 20), (TALK, 100)))) == 0
 
 
 def test_a_gate_has_digital_silence_in_all_its_pauses():
     gate = [(TALK, 40), (ROOM, 10), (DEAD, 30)] * 10
-    assert len(dead_air(levels(*gate, (TALK, 40), (DEAD, 15), (TALK, 40)))) == 0
-    assert len(dead_air(levels(*gate[:2], (TALK, 40), (DEAD, 15), (TALK, 40)))) == 1
+    hole = (TALK, 40), (DEAD, 15), (TALK, 40)
+    assert len(dead_air(levels(*gate, *hole))) == 0
+    assert len(dead_air(levels((ROOM, 30), *hole))) == 1
+    assert len(dead_air(levels((ROOM, 29), *hole))) == 0  # too little of the room to know it
+
+
+def test_a_long_mute_says_nothing_of_pauses():
+    assert len(dead_air(levels((ROOM, 50), (TALK, 40), (DEAD, 500), (TALK, 40), (DEAD, 15), (TALK, 40)))) == 1
 
 
 def test_where_packets_are_missing_the_microphone_is_not_blamed():
-    drawn = (TALK, 100), (DEAD, 15), (TALK, 100)
+    drawn = (ROOM, 50), (TALK, 50), (DEAD, 15), (TALK, 100)
     assert len(dead_air(levels(*drawn))) == 1
     assert len(dead_air(levels(*drawn, lost={107}))) == 0
     assert len(dead_air(levels(*drawn, lost={150}))) == 1
 
 
 def test_edges_of_length():
-    assert len(dead_air(levels((TALK, 50), (DEAD, 4), (TALK, 50)))) == 1  # 80 ms
-    assert len(dead_air(levels((TALK, 50), (DEAD, 100), (TALK, 50)))) == 1  # 2 s
-    assert len(dead_air(levels((TALK, 50), (DEAD, 101), (TALK, 50)))) == 0
+    for packets, found in ((3, 0), (4, 1), (100, 1), (101, 0)):  # 80 ms, 2 s
+        assert len(dead_air(levels((ROOM, 300), (TALK, 50), (DEAD, packets), (TALK, 50)))) == found
