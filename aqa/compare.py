@@ -5,6 +5,7 @@ track. The levels say where to look, without any audio; then both files are deco
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,21 +17,42 @@ from aqa.model import Doubles, Floats
 from aqa.timeline import Clock, Measured
 
 LEAST_OVERLAP_S = 20.0  # `coarse` needs as much
+MOST_TRIED = 4  # recordings that each one is held against: a room has two or three
 
 
-def pairs_of(measured: Measured) -> Iterator[tuple[str, str]]:
-    """Each recording against the first mix of its room, or the first of its own track where there is no mix."""
+@dataclass(frozen=True)
+class Plan:
+    """Two recordings to be held against each other, and where to look; or why not."""
+
+    first: str
+    second: str
+    offsets_s: Doubles | None
+    why: str = ""
+
+
+def plans(measured: Measured) -> Iterator[Plan]:
+    """Each recording against one before it that may hold the same sound, mixes first.
+
+    Against the first whose levels rise and fall with its own; where there is none, the reason of the first.
+    """
     paths = [
         path for path, (media, tracks) in sorted(measured.recordings.items()) if tracks and not media.participants
     ]
     if len(paths) < 2:
         return
-    starts = Clock.of(measured)
+    clock = Clock.of(measured)
     paths.sort(key=lambda path: (measured.track(path) != "mix", path))
     for at, path in enumerate(paths):
-        first = next((one for one in paths[:at] if _alike(measured, one, path, starts)), None)
-        if first is not None:
-            yield first, path
+        before = [one for one in paths[:at] if _alike(measured, one, path, clock)]
+        refused: list[Plan] = []
+        for one in before[:MOST_TRIED]:
+            found = coarse.offsets(level_dbfs(measured, one), level_dbfs(measured, path))
+            if not isinstance(found, str):
+                yield Plan(one, path, found)
+                break
+            refused.append(Plan(one, path, None, found))
+        else:
+            yield from refused[:1]
 
 
 def _alike(measured: Measured, one: str, other: str, clock: Clock) -> bool:
@@ -49,11 +71,6 @@ def _alike(measured: Measured, one: str, other: str, clock: Clock) -> bool:
 
 def _length_s(measured: Measured, path: str) -> float:
     return max(track.samples / track.sample_rate_hz for track in measured.recordings[path][1])
-
-
-def where_to_look(measured: Measured, one: str, other: str) -> Doubles | str:
-    """Offsets of the second behind the first by their levels (`coarse.offsets`), or why there are none."""
-    return coarse.offsets(level_dbfs(measured, one), level_dbfs(measured, other))
 
 
 def level_dbfs(measured: Measured, path: str) -> Floats:

@@ -19,7 +19,7 @@ from typing import Any
 from pebble import ProcessPool
 
 from aqa import __version__
-from aqa.compare import compare, not_aligned, pairs_of, where_to_look
+from aqa.compare import Plan, compare, not_aligned, plans
 from aqa.decode import open_recording
 from aqa.history import read_history
 from aqa.judge import judge
@@ -215,21 +215,21 @@ def _finish(job: _Job, store: Store, options: Options, outcome: Outcome, pool: P
 def _compared(job: _Job, measured: Measured, pool: ProcessPool) -> tuple[Compared, ...]:
     """Recordings of the same room held against each other: needs the sound, so files are read once more."""
     sizes = {item.path: item.bytes for item in job.inputs}
-    futures: dict[tuple[str, str], Any] = {}
-    refused: dict[tuple[str, str], str] = {}
-    for pair in pairs_of(measured):
-        where = where_to_look(measured, *pair)
-        if isinstance(where, str):
-            refused[pair] = where
-            continue
+    waiting: list[tuple[Plan, Any]] = []
+    for plan in plans(measured):
+        pair = (plan.first, plan.second)
+        arguments = (*(job.event.root / path for path in pair), plan.offsets_s)
         patience = _patience(sum(sizes.get(path, 0) for path in pair))
-        futures[pair] = pool.schedule(compare, (*(job.event.root / path for path in pair), where), timeout=patience)
+        future = None if plan.offsets_s is None else pool.schedule(compare, arguments, timeout=patience)
+        waiting.append((plan, future))
     found = []
-    for pair, future in futures.items():
-        result, problem = _result(future, pair[1])
-        refused.update({pair: _inside(problem, job, pair[1])} if problem else {})
-        found += [] if problem else [Compared(*pair, result)]
-    return (*found, *(Compared(*pair, not_aligned(why)) for pair, why in refused.items()))
+    for plan, future in waiting:
+        alignment = not_aligned(plan.why)
+        if future is not None:
+            result, problem = _result(future, plan.second)
+            alignment = not_aligned(_inside(problem, job, plan.second)) if problem else result
+        found.append(Compared(plan.first, plan.second, alignment))
+    return tuple(found)
 
 
 def _located(event: EventInput, row: EventRow) -> list[str]:

@@ -128,6 +128,20 @@ def test_only_what_can_hold_the_same_sound_is_compared(tmp_path, toml, held):
     assert ("second_recordings" in facts) == held
 
 
+@pytest.mark.parametrize("known", ["a", "b"])
+def test_a_second_recording_gives_the_first_its_start(tmp_path, known):
+    """b began 2 s after a; only one of the two says when it began."""
+    start = {"a": "22:00:00", "b": "22:00:02"}
+    x = talk(60)
+    toml = f'[[recordings]]\npath = "{known}.flac"\nstart = 2023-05-24T{start[known]}Z\n'
+    rows = {row.recording: row for row in run(tmp_path, toml, a=x, b=x[2 * RATE :]).recordings}
+    other = rows["b.flac" if known == "a" else "a.flac"]
+    assert other.start_from == "aligned"
+    assert rows["b.flac"].start_s - rows["a.flac"].start_s == pytest.approx(2.0, abs=0.005)
+    assert rows["a.flac"].start_utc == "2023-05-24T22:00:00.000Z"
+    assert other.start_error_ms == pytest.approx(50, abs=5)
+
+
 def test_times_go_there_and_back_over_steps():
     pair = Compared("a", "b", Alignment(2.0, 100.0, 0.1, 1.0, (Step(10.0, -0.5, 0.01), Step(20.0, 0.2, 0.01))))
     assert to_second(pair, 5.0) == pytest.approx(7.0005)

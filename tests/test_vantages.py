@@ -7,12 +7,16 @@ import captures
 import numpy as np
 import pytest
 from captures import Packet
+from streams import stream
 
 from aqa.incidents import incidents
+from aqa.measures.legs import matched
+from aqa.model import Reported
 from aqa.pipeline import Options, analyze
 from aqa.report.evidence import told
 from aqa.report.whole_rows import whole_event
 from aqa.store import Store
+from aqa.vantages import Legs, View, _leg, packet_facts
 
 ALICE, BOB = 0xA11CE, 0xB0B
 
@@ -232,3 +236,13 @@ def test_three_logs_make_two_ways(tmp_path):
     assert [(row["from"], row["to"], row["missing_before"], row["lost_between"]) for row in rows] == [
         ("a.pcap", "b.pcap", 6, 4), ("b.pcap", "c.pcap", 10, 1),
     ]  # fmt: skip
+
+
+def test_what_is_lost_behind_the_last_log_only_rtcp_says():
+    view = View("a.pcap", stream(come(sent(count=200), 0.01)))
+    then = stream(come(sent(count=200), 0.02, {50, 51}, seed=1))
+    told = dataclasses.replace(then, reported=Reported(reports=3, lost=9))
+    for reported, after in ((then, None), (told, 7)):
+        found = Legs((_leg(view, View("b.pcap", reported), "settings", matched(view.stream, reported)),))
+        (row,) = packet_facts(found)["path"]
+        assert (row["lost_between"], row["lost_after"]) == (2, after)
