@@ -21,6 +21,7 @@ CAPTURED = frozenset(("clipping", "low_level", "hum", "dc_offset", "noise_burst"
 HALF = 0.5
 LONG_S = 1.0  # quiet of this length, in packets as in sound, is a pause of the room whatever its edges
 ENOUGH_LOUD = 0.3  # of a finding: speech has pauses
+IN_BOTH = 0.5  # how sure a second recording with the same fault makes it that it came from before both
 ALL_LOUD = 0.8  # of a finding: no pause of speech lies in it
 DIGITAL = 0.6  # how sure digital zero alone makes it that no decoder has written it: mutes in a mixer do so too
 SURPRISING = 0.75  # of the confidence that packets are the cause, where this recorder does not show them so
@@ -154,6 +155,10 @@ def missing_packets(finding: Finding, known: Known) -> Finding | None:
     root = best.cause_finding_id or best.finding_id
     as_recorded = _as_the_recorder_does(finding, known)
     sure *= 1.0 if as_recorded.get("fits_recorder", True) else SURPRISING
+    other = known.elsewhere.get(finding.finding_id)
+    if other is not None and other.there:  # two recordings have it: it came to both, as missing packets do
+        sure = combined(sure, IN_BOTH)
+        as_recorded["also_in"] = other.recording
     return _with(
         finding,
         cause,

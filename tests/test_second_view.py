@@ -1,5 +1,6 @@
 """Two recordings of one room: what only one of them has, and where they part, known because they were built."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -176,3 +177,15 @@ def test_in_both_it_is_no_recorder_s():
     assert causes.explain([hole], facts)[0].cause == "unexplained"
     assert causes.in_both(*known(there=False, **loud)) is None
     assert causes.in_both(*known(there=True, loud=spans(), loud_from="level")) is None
+
+
+def test_what_both_have_and_packets_explain_is_surer():
+    lost = fault("loss", 9.9, 10.1, source="packets", cause="network_loss", track="bob", finding_id="p")
+    sure = {}
+    for there in (True, False):
+        hole, facts = known(there=there, alike=False)
+        found = causes.missing_packets(hole, dataclasses.replace(facts, whole=whole(findings=(lost, hole))))
+        sure[there] = found.cause_confidence
+        assert json.loads(found.evidence)["cause"].get("also_in") == ("b.wav" if there else None)
+    assert sure[True] > sure[False]
+    assert sure[True] <= 0.97
