@@ -10,21 +10,21 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from aqa.known import PLAYOUT_S, Known, overlapping
+from aqa.agreement import combined
+from aqa.known import EXPLAINED, PLAYOUT_S, Known, overlapping
 from aqa.model import Finding, evidence
+from aqa.recorders import PROFILES
 from aqa.whole import Whole
 
-EXPLAINED = frozenset(("dropout", "silence", "attenuation", "concealment", "repetition", "discontinuity"))
-"""Kinds in sound that missing packets can explain."""
 CAPTURED = frozenset(("clipping", "low_level", "hum", "dc_offset", "noise_burst", "echo", "channel_fault"))
 """Kinds in sound that come with a microphone, a room or a sound card."""
 HALF = 0.5
 LONG_S = 1.0  # quiet of this length, in packets as in sound, is a pause of the room whatever its edges
 ENOUGH_LOUD = 0.3  # of a finding: speech has pauses
-CONCEALING = frozenset(("jibri", "egress"))
-"""Recorders that play the room in a browser, whose NetEq makes sound up (known of their documentation)."""
-LEAVING_OUT = frozenset(("janus", "hls"))
-"""Recorders that keep what came: what is missing shortens the recording or leaves a hole in its time stamps."""
+IN_BOTH = 0.5  # how sure a second recording with the same fault makes it that it came from before both
+ALL_LOUD = 0.8  # of a finding: no pause of speech lies in it
+DIGITAL = 0.6  # how sure digital zero alone makes it that no decoder has written it: mutes in a mixer do so too
+SURPRISING = 0.75  # of the confidence that packets are the cause, where this recorder does not show them so
 
 Rule = Callable[[Finding, Known], Finding | None]
 
@@ -114,6 +114,26 @@ def elided(finding: Finding, known: Known) -> Finding | None:
     return _with(finding, "unexplained", packets_lack_s=lacking)
 
 
+def only_one_recorder(finding: Finding, known: Known) -> Finding | None:
+    """A fault that another recording of the same voices has not, where there is speech: nobody else heard it."""
+    other = known.elsewhere.get(finding.finding_id)
+    if other is None or other.there or not other.alike:
+        return None
+    return _with(finding, "recorder", sure=0.9, has_it_not=other.recording)
+
+
+def in_both(finding: Finding, known: Known) -> Finding | None:
+    """A fault that two recordings have, and packets do not explain: it was in the room, and no recorder's."""
+    other = known.elsewhere.get(finding.finding_id)
+    if other is None or not other.there or known.sending(finding) < 1 - HALF:
+        return None
+    loud = known.loud(finding)
+    if loud is None or loud[0] < ENOUGH_LOUD:
+        return None
+    why = f"{other.recording} has it too, so it was in the room, and packets came"
+    return _with(finding, "unexplained", why=why, loud_pct=100 * loud[0], also_in=other.recording)
+
+
 def missing_packets(finding: Finding, known: Known) -> Finding | None:
     """A hole in sound that coincides with packets that never came, or too late.
 
@@ -133,6 +153,12 @@ def missing_packets(finding: Finding, known: Known) -> Finding | None:
     sure = (0.5 + 0.45 * share) * (1 - min(chance, 0.5))
     ceiling = best.cause_confidence if best.cause in ("server_outage", "server_restart") else None
     root = best.cause_finding_id or best.finding_id
+    as_recorded = _as_the_recorder_does(finding, known)
+    sure *= 1.0 if as_recorded.get("fits_recorder", True) else SURPRISING
+    other = known.elsewhere.get(finding.finding_id)
+    if other is not None and other.there:  # two recordings have it: it came to both, as missing packets do
+        sure = combined(sure, IN_BOTH)
+        as_recorded["also_in"] = other.recording
     return _with(
         finding,
         cause,
@@ -151,7 +177,7 @@ def missing_packets(finding: Finding, known: Known) -> Finding | None:
         covered_pct=100 * share,
         chance_pct=100 * chance,
         clock_from=known.clock_from.get(finding.recording or "", "unknown"),
-        **_as_the_recorder_does(finding, known),
+        **as_recorded,
     )
 
 
@@ -174,6 +200,10 @@ def recorder_alone(finding: Finding, known: Known) -> Finding | None:
         return None
     if loud is not None and loud[0] >= ENOUGH_LOUD:
         sure = round(0.6 + 0.35 * min(loud[0], 1.0), 2)
+        if (
+            finding.kind == "dropout" and loud[0] >= ALL_LOUD
+        ):  # zeros are no sound that a decoder makes of loud packets: a second witness
+            sure = combined(sure, DIGITAL)
         return _with(
             finding, "recorder", sure=sure, packets_came_pct=100 * sending, loud_pct=100 * loud[0], by=loud[1]
         )
@@ -214,10 +244,12 @@ def nothing_sent(finding: Finding, known: Known) -> Finding | None:
 RULES: tuple[Rule, ...] = (
     captured,
     not_of_packets,
+    only_one_recorder,
     no_common_clock,
     elided,
     missing_packets,
     restarted,
+    in_both,
     recorder_alone,
     silent_sender,
     nothing_sent,
@@ -234,14 +266,18 @@ def _share(finding: Finding, item: Finding) -> float:
 
 def _as_the_recorder_does(finding: Finding, known: Known) -> dict[str, Any]:
     """Whether the fault looks as this recorder makes missing packets look."""
-    profile = known.recorder.get(finding.recording or "")
-    if profile in CONCEALING:
-        fits = finding.kind in ("concealment", "attenuation", "repetition", "silence", "dropout")
-        return {"recorder": profile, "recorder_makes": "sound up", "fits_recorder": fits}
-    if profile in LEAVING_OUT:
-        fits = finding.kind in ("missing_media", "elided_time", "discontinuity", "dropout")
-        return {"recorder": profile, "recorder_makes": "a hole, or a shorter recording", "fits_recorder": fits}
-    return {"recorder": profile} if profile else {}
+    name = known.recorder.get(finding.recording or "")
+    profile = PROFILES.get(name or "")
+    if profile is None:
+        return {"recorder": name} if name else {}
+    facts: dict[str, Any] = {
+        "recorder": name,
+        "recorder_makes": profile.words,
+        "fits_recorder": profile.fits(finding.kind),
+    }
+    if not facts["fits_recorder"]:
+        facts["against"] = f"of missing packets {name} makes {profile.words}"
+    return facts
 
 
 def _with(

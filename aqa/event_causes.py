@@ -7,6 +7,7 @@ import dataclasses
 import json
 from collections import defaultdict
 
+from aqa.agreement import combined
 from aqa.known import Known, overlapping
 from aqa.model import Finding, evidence
 from aqa.whole import length_s, union, within
@@ -42,7 +43,7 @@ def _of_the_time(finding: Finding, known: Known, earlier: list[Finding]) -> Find
         best = max(near, key=lambda f: (f.cause_confidence or 0.0, min(f.end_s, finding.end_s) - f.start_s))
         root = best.cause_finding_id or best.finding_id
         began = finding.start_s - best.start_s
-        sure = max(round(0.95 * (best.cause_confidence or 0.5), 2), _sure(ended))
+        sure = combined(round(0.95 * (best.cause_confidence or 0.5), 2), _sure(ended))
         return _with(finding, best.cause, sure=sure, root=root, fault_began_before_s=began, faults=len(near))
     if ended is not None:
         return _with(finding, "server_outage", sure=_sure(ended), streams_ended=ended)

@@ -6,41 +6,59 @@ nothing. A single stream is never called everybody.
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from aqa.known import EXPLAINING
 from aqa.measures.together import together
 from aqa.model import Finding, evidence
-from aqa.whole import Whole, within
+from aqa.on_the_way import adopted
+from aqa.whole import Whole, is_again, within
 
 BEGIN_S = 2.0  # faults of one origin begin this near each other (REPORT.md, incidents: room-wide)
 AFTER_S = 0.1  # a buffer that has run dry takes a few packets to fill anew
 MOST_P = 0.01  # odds by chance at which faults of all are called one
+Linked = frozenset[tuple[str, str]]
+"""Log and SSRC of the streams that another log holds as well."""
 
 
 def with_shared_causes(findings: Sequence[Finding], whole: Whole) -> list[Finding]:
     """The findings; where packet faults hit everybody at once, with the server as their cause."""
-    faults = sorted((f for f in findings if f.kind in EXPLAINING and f.source == "packets"), key=lambda f: f.start_s)
-    by_who = {who: [f for f in faults if _who(f) == who] for who in {_who(f) for f in faults}}
+    linked = frozenset((one.log, one.stream) for one in whole.sent if one.linked)
+    faults = sorted((f for f in _told(findings) if not _proved(f)), key=lambda f: f.start_s)
+    by_who = {who: [f for f in faults if _who(f, linked) == who] for who in {_who(f, linked) for f in faults}}
     changed: dict[str, Finding] = {}
     for group in _groups(faults):
-        hit = {_who(f) for f in group}
+        hit = {_who(f, linked) for f in group}
         sending = _sending(whole, group[0].start_s)
         if len(hit) < 2 or len(hit & sending) < max(2, len(sending) / 2):
             continue
-        found = _nobody(group, hit, sending, whole) or _shared(group, hit, sending, whole, by_who)
+        found = _nobody(group, hit, sending, whole, linked) or _shared(group, hit, sending, whole, by_who)
         if found is not None:
             root = min(group, key=lambda f: (f.start_s, f.finding_id))
             for item in group:
                 changed[item.finding_id] = _with(item, found, None if item is root else root)
-    return [_after(changed.get(item.finding_id, item), faults, changed) for item in findings]
+    told = adopted([changed.get(item.finding_id, item) for item in findings])
+    every = _told(told)
+    return [item if item.finding_id in changed else _after(item, every) for item in told]
 
 
-def _after(item: Finding, faults: Sequence[Finding], changed: Mapping[str, Finding]) -> Finding:
+def _told(findings: Sequence[Finding]) -> list[Finding]:
+    """Faults in packets that can explain others."""
+    return [item for item in findings if item.kind in EXPLAINING and item.source == "packets"]
+
+
+def _proved(item: Finding) -> bool:
+    """Whether the log before has told where it arose, or that it is no new fault: it is nobody else's then."""
+    path = json.loads(item.evidence).get("path", {})
+    known = path.get("arose") == "between" and path.get("between") != "unknown"
+    return known or path.get("arose") == "capture" or "same_as" in path
+
+
+def _after(item: Finding, faults: Sequence[Finding]) -> Finding:
     """Packets that come too late right behind a loss or stall of their stream are late because of it."""
-    if item.kind != "late" or item.finding_id in changed:
+    if item.kind != "late" or is_again(item):
         return item
     before = [
         one
@@ -52,14 +70,13 @@ def _after(item: Finding, faults: Sequence[Finding], changed: Mapping[str, Findi
     if not before:
         return item
     root = max(before, key=lambda one: one.end_s)
-    root = changed.get(root.finding_id, root)
     known = json.loads(item.evidence)
     return dataclasses.replace(
         item,
         cause=root.cause,
         cause_confidence=root.cause_confidence,
         cause_finding_id=root.cause_finding_id or root.finding_id,
-        evidence=evidence(**known, cause={"alone": item.cause, "behind_s": item.start_s - root.end_s}),
+        evidence=evidence(**known | {"cause": {"alone": item.cause, "behind_s": item.start_s - root.end_s}}),
     )
 
 
@@ -70,8 +87,10 @@ class _Shown:
     facts: dict[str, object]
 
 
-def _who(finding: Finding) -> str:
-    return finding.track or f"{finding.log} {finding.stream}"
+def _who(finding: Finding, linked: Linked) -> str:
+    """The participant; of a stream that nobody is named for its SSRC, which two logs may hold."""
+    shared = (finding.log or "", finding.stream or "") in linked
+    return finding.track or (finding.stream or "" if shared else f"{finding.log} {finding.stream}")
 
 
 def _groups(faults: Sequence[Finding]) -> list[list[Finding]]:
@@ -88,14 +107,20 @@ def _groups(faults: Sequence[Finding]) -> list[list[Finding]]:
 def _sending(whole: Whole, second: float) -> set[str]:
     """Who was sending just before."""
     before = np.array([[second - 2.0, second + 0.1]])
-    return {one.participant or f"{one.log} {one.stream}" for one in whole.sent if len(within(one.sending, before))}
+    return {
+        one.participant or (one.stream if one.linked else f"{one.log} {one.stream}")
+        for one in whole.sent
+        if len(within(one.sending, before))
+    }
 
 
-def _nobody(group: Sequence[Finding], hit: set[str], sending: set[str], whole: Whole) -> _Shown | None:
+def _nobody(
+    group: Sequence[Finding], hit: set[str], sending: set[str], whole: Whole, linked: Linked
+) -> _Shown | None:
     """No packets of anybody, for as long as all stalls overlap."""
     stalls = [item for item in group if item.kind == "stall"]
     start, end = max((f.start_s for f in stalls), default=0.0), min((f.end_s for f in stalls), default=0.0)
-    if {_who(f) for f in stalls} != hit or not hit >= sending or end <= start:
+    if {_who(f, linked) for f in stalls} != hit or not hit >= sending or end <= start:
         return None
     restart = [f for f in whole.findings if f.kind == "room_restart" and f.start_s < end and f.end_s > start]
     return _Shown(
@@ -113,7 +138,8 @@ def _shared(
     found = together([np.array([f.start_s for f in mine]) for _, mine in sorted(by_who.items())], span)
     if found is None or found.p > MOST_P:
         return None
-    shown = 1 - found.by_chance / max(found.together, 1)
+    of_all = found.by_chance / max(found.together, 1)
+    shown = 1 - min(of_all, _by_chance(hit, by_who, span))
     own_link = {one.vantage for one in whole.sent} <= {"recorder", "receiver"}
     return _Shown(
         "server_outage",
@@ -121,7 +147,7 @@ def _shared(
         {
             "began_together": len(hit),
             "participants_sending": len(sending),
-            "first": _who(min(group, key=lambda f: f.start_s)),
+            "first": min(group, key=lambda f: f.start_s).track or min(group, key=lambda f: f.start_s).stream,
             "within_s": group[-1].start_s - group[0].start_s,
             "p_chance": found.p,
             "together_by_chance": found.by_chance,
@@ -132,6 +158,17 @@ def _shared(
     )
 
 
+def _by_chance(hit: set[str], by_who: dict[str, list[Finding]], span: tuple[float, float]) -> float:
+    """Odds that faults of their own of all others that were hit begin beside the one that has fewest.
+
+    Poisson arrivals at each one's mean rate over the whole event; those of the server's faults are in it too, so it
+    is too high rather than too low.
+    """
+    length = max(span[1] - span[0], 1.0)
+    odds = sorted(1 - np.exp(-len(by_who[who]) / length * 2 * BEGIN_S) for who in hit)
+    return float(np.prod(odds[1:]))
+
+
 def _with(item: Finding, shown: _Shown, root: Finding | None) -> Finding:
     known = json.loads(item.evidence)
     facts = {"alone": item.cause, **shown.facts}
@@ -140,5 +177,5 @@ def _with(item: Finding, shown: _Shown, root: Finding | None) -> Finding:
         cause=shown.cause,
         cause_confidence=shown.sure,
         cause_finding_id=root.finding_id if root else None,
-        evidence=evidence(**known, cause=facts),
+        evidence=evidence(**known | {"cause": facts}),
     )

@@ -96,7 +96,7 @@ def _feedback(whole: Whole) -> dict[str, Any]:
     told = [one for one in whole.complaints or () if one.kind.lower() not in PRAISE]
     if not told:
         return {}
-    faults = [f for f in whole.findings if f.cause != "intended" and f.scope != "recorder" and f.kind not in _SAID]
+    faults = [f for f in whole.once if f.cause != "intended" and f.scope != "recorder" and f.kind not in _SAID]
     starts, ends = np.array([f.start_s for f in faults]), np.array([f.end_s for f in faults])
     times = np.array([one.time_s for one in told])
     random, span = np.random.default_rng(0), max(whole.duration_s, 1.0)
@@ -163,7 +163,7 @@ def _imbalance(whole: Whole) -> list[dict[str, Any]]:
             streams = [one for one in whole.sent if getattr(one, what) == name]
             hours = sum(length_s(one.sending) for one in streams) / 3600
             mine = {one.stream for one in streams}
-            lost = sum(f.duration_s for f in whole.findings if f.source == "packets" and f.stream in mine)
+            lost = sum(f.duration_s for f in whole.once if f.source == "packets" and f.stream in mine)
             rates[name] = lost / hours if hours else 0.0
         mean = float(np.mean(list(rates.values())))
         worst = max(rates, key=lambda name: rates[name])
@@ -182,7 +182,7 @@ def _together(whole: Whole) -> dict[str, Any]:
     """Whether faults of several participants begin together, in packets and in sound, against chance."""
     rows = {}
     for source in ("packets", "audio"):
-        faults = [f for f in whole.findings if f.source == source and f.kind in TIMED and f.cause != "intended"]
+        faults = [f for f in whole.once if f.source == source and f.kind in TIMED and f.cause != "intended"]
         who = sorted({f.track for f in faults if f.track and f.track != "mix"})
         onsets = [np.array([f.start_s for f in faults if f.track == name]) for name in who]
         found = together(onsets, (0.0, max(whole.duration_s, 1.0)))
@@ -200,7 +200,7 @@ def _together(whole: Whole) -> dict[str, Any]:
 def _beats(whole: Whole) -> list[dict[str, Any]]:
     """Faults that come every so many seconds: timers, not networks, do that."""
     groups: dict[tuple[str, str], list[float]] = {}
-    for item in whole.findings:
+    for item in whole.once:
         if item.kind in TIMED and item.cause != "intended":
             groups.setdefault((item.kind, item.stream or item.recording or ""), []).append(item.start_s)
     rows = []

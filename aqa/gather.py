@@ -1,6 +1,6 @@
 """All that is known of an event put on its own clock, for what is judged of the event as a whole."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -11,6 +11,7 @@ from aqa.history import Line, Point
 from aqa.known import CLOCK_ERROR_S, Known
 from aqa.model import HOP_S, Finding, Flags, Stream, StreamRow, Track, utc_ns
 from aqa.picker import true_runs
+from aqa.second_view import elsewhere
 from aqa.timeline import Clock, Measured, duration
 from aqa.whole import Heard, Room, Said, Sent, Spans, Values, Whole, union
 
@@ -64,6 +65,7 @@ def known_of(measured: Measured, clock: Clock, whole: Whole) -> Known:
         clock_error_s={path: clock.error_s.get(path, CLOCK_ERROR_S) for path in clock.recording_ns},
         clock_from=dict(clock.recording_from),
         recorder={path: table.recorder.lower() for path, table in tables.items() if table.recorder},
+        elsewhere=elsewhere(measured, clock, whole.findings),
     )
 
 
@@ -74,8 +76,12 @@ def whole_of(
     findings: Sequence[Finding],
     streams: Sequence[StreamRow],
     flows: Mapping[FlowKey, Flow],
+    linked: Collection[FlowKey] = (),
 ) -> Whole:
-    """The event as detectors of event kinds see it; `findings` and `streams` are those of its parts."""
+    """The event as detectors of event kinds see it; `findings` and `streams` are those of its parts.
+
+    `linked` are the streams whose packets another log holds as well.
+    """
     manifest, history = measured.event.manifest, measured.history
     scheduled = manifest.event.scheduled_start
     return Whole(
@@ -83,7 +89,7 @@ def whole_of(
         scheduled_s=clock.second(utc_ns(scheduled)) if scheduled and clock.zero_ns is not None else None,
         rooms=_rooms(measured, clock),
         heard=tuple(_heard(measured, clock)),
-        sent=tuple(_sent(measured, findings, streams, flows)),
+        sent=tuple(_sent(measured, findings, streams, flows, linked)),
         listeners=_by_where(history.listeners, clock),
         load=_by_node(history.load, clock),
         complaints=_said(history.feedback, clock),
@@ -139,18 +145,27 @@ def _spans(mask: Flags, start_s: float, rate: float) -> Spans:
 
 
 def _sent(
-    measured: Measured, findings: Sequence[Finding], streams: Sequence[StreamRow], flows: Mapping[FlowKey, Flow]
+    measured: Measured,
+    findings: Sequence[Finding],
+    streams: Sequence[StreamRow],
+    flows: Mapping[FlowKey, Flow],
+    linked: Collection[FlowKey],
 ) -> Iterator[Sent]:
     for row in streams:
         if row.source != "packets":
             continue
         who = measured.event.manifest.participants.get(row.participant or "")
-        mine = [f for f in findings if f.kind == "stall" and f.stream == row.ssrc and f.recording is None]
+        mine = [
+            f
+            for f in findings
+            if f.kind == "stall" and (f.stream, f.log) == (row.ssrc, row.log) and f.recording is None
+        ]
         stalls = union(np.array([(f.start_s, f.end_s) for f in mine]).reshape(-1, 2))
         flow = flows[flow_key(row)]
         yield Sent(
             row.ssrc, row.log, row.room, row.participant, who.node if who else None, who.region if who else None,
             row.vantage, row.cname, row.first_s, row.last_s, stalls, flow.sending, flow.loud, flow.loud_from,
+            flow_key(row) in linked,
         )  # fmt: skip
 
 

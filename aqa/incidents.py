@@ -17,6 +17,7 @@ from aqa.grouped import clusters
 from aqa.joining import CAUSELESS, Cluster, Scene, recording_only, root_of, who_of
 from aqa.model import Analysis, Finding
 from aqa.scores import breaks_speech
+from aqa.whole import is_again
 
 WEIGHT = {"critical": 9, "major": 3, "minor": 1}
 SMALL_S = 1.0  # rule 10: less than this impaired, and only minor findings
@@ -78,6 +79,7 @@ class Incidents:
     ranked: tuple[Incident, ...]
     small: tuple[Finding, ...]  # rule 10: minor findings, less than a second together
     set_aside: tuple[Finding, ...]  # rule 1: intended
+    again: tuple[Finding, ...] = ()  # faults of others that are told already, seen again in a later packet log
 
     @property
     def heard(self) -> tuple[Incident, ...]:
@@ -99,7 +101,7 @@ def incidents(analysis: Analysis) -> Incidents:
     """The incidents of an event, worst first; the same for any order of its findings."""
     scene, audience = scene_of(analysis), Audience.of(analysis)
     sound = any(row.duration_s > 0 for row in analysis.recordings) or analysis.event.stats_tracks > 0
-    told = [item for item in analysis.findings if item.cause != "intended"]
+    told = [item for item in analysis.findings if item.cause != "intended" and not is_again(item)]
     ranked: list[tuple[tuple[object, ...], Incident]] = []
     small: list[Finding] = []
     for heard in (True, False):
@@ -114,6 +116,7 @@ def incidents(analysis: Analysis) -> Incidents:
         tuple(Incident(**{**vars(one), "rank": place}) for place, (_, one) in enumerate(ranked, 1)),
         tuple(sorted(small, key=lambda item: (item.start_s, item.finding_id))),
         tuple(item for item in analysis.findings if item.cause == "intended"),
+        tuple(item for item in analysis.findings if item.cause != "intended" and is_again(item)),
     )
 
 

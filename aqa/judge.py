@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from aqa.dead_capture import cut_capture
 from aqa.detector import Subject
 from aqa.facts import event_facts
 from aqa.gather import Flow, FlowKey, flow_key, flow_of, known_of, whole_of
 from aqa.model import Analysis, Finding, SecondRow, StreamRow, evidence
+from aqa.on_the_way import placed_on_the_way
 from aqa.one_clock import Joined, one_clock
 from aqa.pauses import beside_others, of_the_room
 from aqa.playout import Played, play
@@ -22,10 +24,12 @@ from aqa.receivers import kinds_of, place_of, track_rows, track_seconds_rows
 from aqa.report import verdict
 from aqa.reported import joined
 from aqa.rows import event_row, loudest, packet_row, packet_seconds, recording_row, recording_seconds
+from aqa.second_view import left_out, second_facts
 from aqa.settings import Settings
 from aqa.streams import stream_row, stream_seconds
 from aqa.timeline import Clock, Measured
 from aqa.told import history_rows
+from aqa.vantages import legs_of, packet_facts
 from aqa.why import with_causes
 
 
@@ -36,9 +40,11 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
     heard = _heard(measured, settings, clock)
     sound = of_the_room(_in_recordings(measured, settings, joined_clock), measured, clock)
     found = [*sound, *heard.findings, *_in_stats(measured, settings, clock)]
+    legs = legs_of(measured)
+    found = placed_on_the_way(found, legs, heard.of, clock)
     found.sort(key=_order)
     streams, stats = joined(heard.rows), track_rows(measured, clock)
-    whole = whole_of(measured, clock, findings=found, streams=streams, flows=heard.flows)
+    whole = whole_of(measured, clock, findings=found, streams=streams, flows=heard.flows, linked=legs.linked)
     known = known_of(measured, clock, whole)
     logs = any(log.streams for log in measured.logs.values())
     place = partial(_of_whole, clock=clock)
@@ -50,7 +56,7 @@ def judge(measured: Measured, settings: Settings, fingerprint: str) -> Analysis:
         measured, settings, clock, findings=findings, seconds=seconds, recordings=recordings, streams=streams
     )
     received = sum(row.direction == "received" for row in stats)
-    facts = event_facts(whole, seconds, settings.objectives)
+    facts = event_facts(whole, seconds, settings.objectives) | packet_facts(legs) | second_facts(measured)
     hours = facts["listeners"]["listener_seconds"] / 3600 if "listeners" in facts else None
     event = dataclasses.replace(event, fingerprint=fingerprint, listener_hours=hours, facts=evidence(**facts))
     event = dataclasses.replace(event, stats_tracks=received, stats_kinds=json.dumps(kinds_of(measured)))
@@ -79,6 +85,7 @@ class _Heard:
     findings: list[Finding] = field(default_factory=list)
     rows: list[StreamRow] = field(default_factory=list)
     seconds: list[SecondRow] = field(default_factory=list)
+    of: dict[str, FlowKey] = field(default_factory=dict)  # finding_id -> its stream
     flows: dict[FlowKey, Flow] = field(default_factory=dict)  # when packets of each stream came, and were loud
 
 
@@ -94,6 +101,7 @@ def _heard(measured: Measured, settings: Settings, clock: Clock) -> _Heard:
             row = packet_row(measured, path, stream_row(stream, base_ns, played=one, rows=codecs))
             out.rows.append(row)
             out.flows[flow_key(row)] = flow_of(stream, base_ns)
+            out.of.update(dict.fromkeys((item.finding_id for item in found), flow_key(row)))
             out.seconds.extend(packet_seconds(measured, path, stream_seconds(stream, base_ns, played=one), found))
     return out
 
@@ -101,6 +109,7 @@ def _heard(measured: Measured, settings: Settings, clock: Clock) -> _Heard:
 def _in_recordings(measured: Measured, settings: Settings, joined_clock: Joined) -> Iterator[Finding]:
     clock = joined_clock.clock
     checked = {one.recording: one for one in joined_clock.checked}
+    lacking = list(left_out(measured, clock)) if "elided_time" not in settings.off else []
     for path, (media, tracks) in sorted(measured.recordings.items()):
         table = measured.event.recording_table(path)
         own = {"recording": path, "room": table.room, "track": measured.track(path)}
@@ -108,6 +117,8 @@ def _in_recordings(measured: Measured, settings: Settings, joined_clock: Joined)
         sides = [_detected(settings, track) for track in beside_others(measured, path, tracks)]
         here = _detected(settings, claimed) + _join_channels(sides)
         here += _detected(settings, checked[path]) if path in checked else []
+        here += [item for lacks, item in lacking if lacks == path]
+        here += cut_capture(measured, clock, path, here) if "attenuation" not in settings.off else []
         who = measured.channel_tracks(path)
         for item in here:
             by = {"track": who[item.channel]} if who and item.channel is not None else {}

@@ -15,6 +15,20 @@ more than 0.5 s) plus mixing. It is never heard earlier, clock error apart."""
 CLOCK_ERROR_S = 0.05  # what two machines with NTP may differ by; clocks that were set by hand are no better
 EXPLAINING = frozenset(("loss", "stall", "late"))
 """Kinds in packets that can explain a hole in sound."""
+BELIEVED = 0.5  # confidence in a fault itself: packets that only a capture lacks explain nothing
+
+
+EXPLAINED = frozenset(("dropout", "silence", "attenuation", "concealment", "repetition", "discontinuity"))
+"""Kinds in sound that missing packets can explain."""
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """What another recording has at the time of a fault."""
+
+    recording: str
+    there: bool  # whether it has a fault then too; else it has speech there
+    alike: bool  # whether both hold the same voices (mix and mix)
 
 
 @dataclass(frozen=True)
@@ -26,11 +40,13 @@ class Known:
     clock_error_s: Mapping[str, float] = field(default_factory=dict)  # recording -> error; absent: no common clock
     clock_from: Mapping[str, str] = field(default_factory=dict)  # recording -> settings, metadata, aligned
     recorder: Mapping[str, str] = field(default_factory=dict)  # recording -> profile by name
+    elsewhere: Mapping[str, Elsewhere] = field(default_factory=dict)  # finding_id -> what a second recording has
 
     @cached_property
     def packet_faults(self) -> list[Finding]:
-        """Losses, stalls and late packets of all streams."""
-        return [item for item in self.whole.findings if item.kind in EXPLAINING and item.source == "packets"]
+        """Losses, stalls and late packets of all streams, those that are believed."""
+        faults = (item for item in self.whole.findings if item.kind in EXPLAINING and item.source == "packets")
+        return [item for item in faults if item.confidence >= BELIEVED]
 
     @cached_property
     def _times(self) -> tuple[Doubles, Doubles]:

@@ -8,7 +8,9 @@ import numpy as np
 
 from aqa.activity import Activity, activity
 from aqa.align import MIN_CONFIDENCE, Aligned, Alignment, Refused, align
+from aqa.known import CLOCK_ERROR_S
 from aqa.model import Doubles, Floats, Track
+from aqa.second_view import to_first, to_second
 from aqa.timeline import Clock, Measured
 
 VANTAGES = ("recorder", "sfu-in", None, "sender", "receiver", "sfu-out")
@@ -37,8 +39,15 @@ class _Voice:
 def one_clock(measured: Measured) -> Joined:
     """The clock of the event; its recordings placed by evidence where their start is unknown or contradicted.
 
-    A start that was given is kept where the evidence does not contradict it.
+    A start that was given is kept where the evidence does not contradict it. What neither packets nor anybody places
+    is placed by another recording of the same sound, if that one's start is known.
     """
+    found = _by_packets(measured)
+    return dataclasses.replace(found, clock=_by_others(measured, found.clock))
+
+
+def _by_packets(measured: Measured) -> Joined:
+    """The clock by what was given and by what packets say."""
     clock = Clock.of(measured)
     paths = [
         path for path, (media, tracks) in sorted(measured.recordings.items()) if tracks and not media.participants
@@ -62,6 +71,26 @@ def one_clock(measured: Measured) -> Joined:
         found[path] = result
     placed = dataclasses.replace(_with(measured, found, checked), refused=refused)
     return Joined(placed, tuple(checked))
+
+
+def _by_others(measured: Measured, clock: Clock) -> Clock:
+    """The clock with recordings whose start only a second recording tells."""
+    new: dict[str, int] = {}
+    errors, drifts = dict(clock.error_s), dict(clock.drift_ppm)
+    for pair in measured.compared:
+        for known, unknown, place in ((pair.first, pair.second, to_first), (pair.second, pair.first, to_second)):
+            if pair.alignment.offset_s is None or known not in clock.recording_ns or unknown in clock.recording_ns:
+                continue
+            new[unknown] = clock.recording_ns[known] + round(place(pair, 0.0) * 1e9)
+            errors[unknown] = clock.error_s.get(known, CLOCK_ERROR_S) + (pair.alignment.error_ms or 0.0) / 1000
+            sign = 1.0 if unknown == pair.second else -1.0
+            drifts[unknown] = clock.drift_ppm.get(known, 0.0) + sign * (pair.alignment.drift_ppm or 0.0)
+    if not new:
+        return clock
+    kept = {path: ns for path, ns in clock.recording_ns.items() if clock.recording_from[path] == "aligned"}
+    placed = Clock.of(measured, kept | new)
+    refused = {path: why for path, why in clock.refused.items() if path not in new}
+    return dataclasses.replace(placed, error_s=errors, behind_s=clock.behind_s, drift_ppm=drifts, refused=refused)
 
 
 def _voices(measured: Measured, clock: Clock) -> Iterator[_Voice]:

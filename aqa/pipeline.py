@@ -19,6 +19,7 @@ from typing import Any
 from pebble import ProcessPool
 
 from aqa import __version__
+from aqa.compare import Plan, compare, not_aligned, plans
 from aqa.decode import open_recording
 from aqa.history import read_history
 from aqa.judge import judge
@@ -31,7 +32,7 @@ from aqa.report.pages import report_event, write_index, write_trends
 from aqa.settings import Settings
 from aqa.stats import read_stats_log
 from aqa.store import Store
-from aqa.timeline import Input, Measured
+from aqa.timeline import Compared, Input, Measured
 from aqa.trends import trend_rows
 from aqa.vad import Listening
 
@@ -139,7 +140,7 @@ def _run(todo: Sequence[_Job], store: Store, options: Options, outcome: Outcome)
             while waiting and (job is None or sum(len(item.futures) for item in waiting) >= 2 * options.jobs):
                 ready = waiting.popleft()
                 options.progress(done, total, ready.event.event_id)
-                _finish(ready, store, options, outcome)
+                _finish(ready, store, options, outcome, pool)
                 done += ready.bytes
             if job is not None:
                 _schedule(job, pool, options.settings)
@@ -200,14 +201,35 @@ def _stats_log(path: Path, name: str) -> StatsLog:
     return read_stats_log(path, name=name)
 
 
-def _finish(job: _Job, store: Store, options: Options, outcome: Outcome) -> None:
+def _finish(job: _Job, store: Store, options: Options, outcome: Outcome, pool: ProcessPool) -> None:
     measured = _collect(job)
+    measured = dataclasses.replace(measured, compared=_compared(job, measured, pool))
     analysis = judge(measured, options.settings, job.fingerprint)
     tracks = {path: channels for path, (_, channels) in measured.recordings.items()}
     report_event(analysis, root=job.event.root, out=options.reports)
     store.write(analysis, tracks)
     outcome.analysed.append(analysis.event.event_id)
     outcome.problems += _located(job.event, analysis.event)
+
+
+def _compared(job: _Job, measured: Measured, pool: ProcessPool) -> tuple[Compared, ...]:
+    """Recordings of the same room held against each other: needs the sound, so files are read once more."""
+    sizes = {item.path: item.bytes for item in job.inputs}
+    waiting: list[tuple[Plan, Any]] = []
+    for plan in plans(measured):
+        pair = (plan.first, plan.second)
+        arguments = (*(job.event.root / path for path in pair), plan.offsets_s)
+        patience = _patience(sum(sizes.get(path, 0) for path in pair))
+        future = None if plan.offsets_s is None else pool.schedule(compare, arguments, timeout=patience)
+        waiting.append((plan, future))
+    found = []
+    for plan, future in waiting:
+        alignment = not_aligned(plan.why)
+        if future is not None:
+            result, problem = _result(future, plan.second)
+            alignment = not_aligned(_inside(problem, job, plan.second)) if problem else result
+        found.append(Compared(plan.first, plan.second, alignment))
+    return tuple(found)
 
 
 def _located(event: EventInput, row: EventRow) -> list[str]:

@@ -184,10 +184,7 @@ def _not_measured(
             bring = f'start = ... of "{path}" in event.toml'
             against = f"; held against the packets, {clock.refused[path]}" if path in clock.refused else ""
             lines.append((f"Causes of faults in {path}", f"its start in UTC is not known{against}", bring))
-    for path, (media, _) in sorted(measured.recordings.items()):
-        if media.container in CLOCKLESS and media.samples:
-            what = f"Media that {path} lacks"
-            lines.append((what, f"{media.container} frames carry no times", "a recording in Ogg, MP4 or Matroska"))
+    lines += _of_recordings(measured)
     for path, log in sorted(measured.logs.items()):
         if log.note:
             lines.append((f"When packets came in {path}", log.note, "a packet capture of the room's server"))
@@ -205,6 +202,17 @@ def _not_measured(
         )
     lines += [(f"Findings of kind {kind}", "switched off in the settings", "") for kind in sorted(settings.off)]
     return [{"what": what, "why": why, "bring": bring} for what, why, bring in lines]
+
+
+def _of_recordings(measured: Measured) -> Iterator[tuple[str, str, str]]:
+    for path, (media, _) in sorted(measured.recordings.items()):
+        if media.container in CLOCKLESS and media.samples:
+            what = f"Media that {path} lacks"
+            yield what, f"{media.container} frames carry no times", "a recording in Ogg, MP4 or Matroska"
+    for pair in measured.compared:
+        if pair.alignment.reason:
+            what = f"{pair.second} against {pair.first}"
+            yield what, pair.alignment.reason, "recordings of one room that overlap in time"
 
 
 def _not_estimated(rows: Sequence[StreamRow]) -> list[tuple[str, str, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aqa.history import History
+from aqa.measures.vantage import Alignment
 from aqa.model import Claim, Media, StatsLog, Track, utc_ns, utc_text
 from aqa.packets import PacketLog
 from aqa.recordings import EventInput
@@ -19,6 +20,15 @@ class Input:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """Two recordings of one room, by path, and how the second runs against the first."""
+
+    first: str
+    second: str
+    alignment: Alignment
+
+
+@dataclass(frozen=True)
 class Measured:
     """All that the measuring of one event gave."""
 
@@ -29,6 +39,7 @@ class Measured:
     stats: Mapping[str, StatsLog] = field(default_factory=dict)
     problems: Mapping[str, str] = field(default_factory=dict)  # input -> why it could not be read, or not whole
     history: History = field(default_factory=History)
+    compared: Sequence[Compared] = ()
 
     def channel_tracks(self, path: str) -> tuple[str, ...]:
         """The participant of each channel of a recording; empty where channels are no participants."""

@@ -3,6 +3,7 @@
 Seconds are event seconds. Whatever is not known is absent, never empty by assumption: a `None` series was not there.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -56,6 +57,7 @@ class Sent:
     sending: Spans  # when packets came; a pause of DTX or mute is none
     loud: Spans | None = None  # when its packets say that somebody spoke; None: they do not say
     loud_from: str = ""  # by what: level, size or talkspurt
+    linked: bool = False  # whether another log holds the same packets
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,11 @@ class Whole:
     complaints: Sequence[Said] | None = None
     operator: Sequence[Said] | None = None
     findings: Sequence[Finding] = field(default_factory=tuple)  # of sound, containers, packets and stats, with causes
+
+    @property
+    def once(self) -> Sequence[Finding]:
+        """The findings without those that are another one's fault, seen again in a later packet log."""
+        return [item for item in self.findings if not is_again(item)]
 
     def listeners_at(self, second: Doubles) -> Doubles:
         """Listeners of all rooms together, of a closed room none; NaN where no room has told yet."""
@@ -146,6 +153,11 @@ class Whole:
         """The room that was open then, or had been last."""
         before = [room for room in self.rooms if room.opened_s is not None and room.opened_s <= second]
         return max(before, key=lambda room: room.opened_s or 0.0).id if before else None
+
+
+def is_again(finding: Finding) -> bool:
+    """Whether it is the fault of another finding, seen again in a packet log that was taken further on."""
+    return '"same_as"' in finding.evidence and "same_as" in json.loads(finding.evidence).get("path", {})
 
 
 def union(*parts: Spans) -> Spans:

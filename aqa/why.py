@@ -3,7 +3,8 @@
 import dataclasses
 from collections.abc import Callable
 
-from aqa.causes import explain
+from aqa.agreement import agreeing
+from aqa.causes import explain, only_one_recorder
 from aqa.event_causes import explain_event
 from aqa.everybody import with_shared_causes
 from aqa.known import Known
@@ -26,7 +27,7 @@ def with_causes(known: Known, settings: Settings, place: Place, *, logs: bool) -
     restarts = _found(known.whole, settings, place, first=True)
     known = _with(known, [*not_of_music(known.whole.findings, added), *added, *restarts])
     known = _with(known, with_shared_causes(known.whole.findings, known.whole))
-    known = _with(known, [_of_part(item, known, logs=logs) for item in known.whole.findings])
+    known = _with(known, agreeing([_of_part(item, known, logs=logs) for item in known.whole.findings]))
     explained: list[Finding] = []
     for item in [*restarts, *_found(known.whole, settings, place, first=False)]:
         others = [f for f in known.whole.findings if f.finding_id != item.finding_id]
@@ -37,7 +38,11 @@ def with_causes(known: Known, settings: Settings, place: Place, *, logs: bool) -
 
 
 def _of_part(item: Finding, known: Known, *, logs: bool) -> Finding:
-    return item if item.source == "event" else explain([item], known if logs else None)[0]
+    if item.source == "event":
+        return item
+    if not logs and item.cause == "not_measurable":  # a second recording can tell without packets
+        item = only_one_recorder(item, known) or item
+    return explain([item], known if logs else None)[0]
 
 
 def _found(whole: Whole, settings: Settings, place: Place, *, first: bool) -> list[Finding]:

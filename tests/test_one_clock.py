@@ -42,7 +42,8 @@ def made(tmp_path_factory):
     decoded = pairs.decoded(one, np.zeros(len(one.packets), np.bool_))
     toml = '[[packet_logs]]\npath = "room.pcap"\n[codecs]\n111 = "opus/48000/2"\n'
     for name, start in GIVEN.items():
-        sound = pairs.speech(77, SECONDS) if name in ("other.wav", "stray.wav") else decoded
+        seed = {"other.wav": 77, "stray.wav": 78}.get(name)
+        sound = pairs.speech(seed, SECONDS) if seed else decoded
         soundfile.write(folder / name, pairs.recording([sound], start_s=START_S, seconds=80.0), pairs.RATE)
         toml += f'[[recordings]]\npath = "{name}"\n' + (f"start = {start}\n" if start else "")
     (folder / "event.toml").write_text(toml)

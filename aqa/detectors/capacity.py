@@ -122,7 +122,7 @@ def _means(quarters: Doubles) -> Doubles:
 
 def faults_per_minute(whole: Whole, steps: Steps) -> Doubles:
     """Seconds of faults per minute in each step; NaN where nothing was recorded and nobody sent."""
-    found = [f for f in whole.findings if f.kind in FAULTS and f.cause != "intended"]
+    found = [f for f in whole.once if f.kind in FAULTS and f.cause != "intended"]
     start, end = (np.array([getattr(f, name) for f in found], float) for name in ("start_s", "end_s"))
     seconds = spread(start, end, steps.length_s, 0, steps.count)
     covered = np.zeros(steps.count, np.bool_)

@@ -50,15 +50,22 @@ def lower_hull(x: Doubles, y: Doubles) -> NDArray[np.int64]:
 def skew_ppm(stream: Stream) -> float | None:
     """Slope of arrival time against media time, less one, in ppm: negative when the sender's clock runs fast.
 
-    The slope of the lower hull's edge under the middle of the points (Moon, Skelly, Towsley 1999): queueing only
-    ever adds delay, so the least delayed packets show the clocks. None where the longest stretch with a clock
-    spans less than 10 s, where times of arrival are unknown, and where its halves say something else than the whole:
-    then the delay has changed its level (a new route, a queue that never emptied), which no slope tells from clocks.
+    None where the longest stretch with a clock spans less than 10 s, where times of arrival are unknown, and where
+    `floor_slope` gives none.
     """
     points = _delay_points(stream)
-    if points is None:
-        return None
-    x, y = points
+    slope = None if points is None else floor_slope(*points)
+    return slope * 1e6 if slope is not None else None
+
+
+def floor_slope(x: Doubles, y: Doubles) -> float | None:
+    """How fast delays `y` (s) rise over time `x` (s, from 0, never falling) by the two clocks alone.
+
+    The slope of the lower hull's edge under the middle of the points (Moon, Skelly, Towsley 1999): queueing only
+    ever adds delay, so the least delayed packets show the clocks. None where the halves say something else than the
+    whole: then the delay has changed its level (a new route, a queue that never emptied), which no slope tells from
+    clocks.
+    """
     middle = int(np.searchsorted(x, x[-1] / 2))
     halves = [lower_hull(x[:middle], y[:middle]), middle + lower_hull(x[middle:], y[middle:])]
     both = np.concatenate(halves)
@@ -69,7 +76,7 @@ def skew_ppm(stream: Stream) -> float | None:
         part = _slope_at(hull, x, y, float(half.mean()))
         if part is not None and abs(part - whole) * float(half[-1] - half[0]) > MAX_BEND_S:
             return None
-    return whole * 1e6 if whole is not None else None
+    return whole
 
 
 @compiled("int64(int64[::1], float64[::1], int32[::1], boolean[::1], float64[::1], float64[::1])")

@@ -12,6 +12,7 @@ from aqa.report.people import listening, reach
 from aqa.report.phrases import clause, how_long, name
 from aqa.report.reasons import cause_of, coincidence, why
 from aqa.report.remedies import do_first
+from aqa.report.way_words import where_lost
 from aqa.report.words import NBSP, count, length, moment, plain, significant
 
 REACTION_S = (1.0, 45.0)  # a complaint comes this much after (aqa/detectors/unexplained_complaints.py)
@@ -74,6 +75,7 @@ def for_it(analysis: Analysis, one: Incident) -> Iterator[str]:
     if covered:
         half = sum(cause_of(item)["covered_pct"] >= 50 for item in covered)
         yield f"Holes in the sound that lie over packets that never came, or too late: {half} of {len(covered)}."
+    yield from where_lost(one.findings)
     yield from _capacity(one)
     for item in one.of("late_start", "outage"):
         yield from _numbers(item)

@@ -1,4 +1,4 @@
-"""The section "The event as a whole": budget, listeners, complaints, coincidence, imbalance, together, beats.
+"""The section "The event as a whole": budget, listeners, complaints, coincidence, imbalance, together, beats, path.
 
 What is missing is said with what to bring. Nothing here says "because": series coincide, they do not cause.
 """
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from aqa.model import Analysis
+from aqa.report.second_words import seconds
+from aqa.report.way_words import ways
 from aqa.report.words import NBSP, NOT_MEASURED, count, length, number, plain, significant
 
 
@@ -180,4 +182,6 @@ _PARTS: dict[str, Callable[[Any], Part]] = {
     "imbalance": _imbalance,
     "together": _together,
     "beats": _beats,
+    "path": lambda rows: Part(*ways(rows)),
+    "second_recordings": lambda rows: Part(*seconds(rows)),
 }
