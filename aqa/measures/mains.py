@@ -8,9 +8,11 @@ Processing II, 5.4). Voices and music never keep a phase that long; mains drift 
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aqa.compiled import compiled
-from aqa.model import Doubles, Floats
+from aqa.measures.lowband import decimated
+from aqa.model import Doubles, Floats, Ints
 
 MAINS_HZ = (50, 60)
 HARMONICS = 6
@@ -21,6 +23,8 @@ HUM = tuple(
 """Power of each harmonic's line over the noise in the bandwidth of half a minute (1/30 Hz); all lines; the base."""
 
 HUM_S = 30
+LEAST_HZ = 1000.0  # what folds to 360 Hz from 640 Hz on is 15 dB down and more, and speech is fainter there
+AT_ONCE_S = 8  # fewer calls cost less
 PER_S = 4  # amplitudes a second
 WINDOW_S = 0.5
 TOLERANCE = 0.004  # mains stay within 0.2 Hz in normal operation (ENTSO-E, synchronous area continental Europe)
@@ -47,32 +51,54 @@ def amplitudes(x, starts, table, out):  # type: ignore[no-untyped-def]
 
 
 class Mains:
-    """The rows of HUM by half minute, from a channel decimated to `hertz` (= rate / factor) or so."""
+    """The rows of HUM by half minute, from a channel decimated by `factor`, which it decimates once more."""
 
     def __init__(self, rate: int, factor: int) -> None:
-        self.rate, self.factor = rate, factor
-        self.table = _table(rate / factor)
-        self.kept = np.zeros(0, np.float32)
-        self.at: int | None = None  # decimated index of kept[0]; None: media begins anew
+        self.rate, self.again = rate, max(1, int(rate / factor // LEAST_HZ))
+        self.factor = factor * self.again
+        self.table = _table(rate / factor, self.again)
+        self.coming, self.kept = np.zeros(0, np.float32), np.zeros(0, np.float32)
+        self.next: int | None = None  # index of coming[0], decimated once; None: media begins anew
+        self.at = 0  # index of kept[0], decimated twice
         self.quarters: list[int] = []
         self.values: list[Floats] = []
         self.half_minutes: dict[int, tuple[float, ...]] = {}
 
     def take(self, first: int, new: Floats) -> None:
-        """More of the decimated channel, from index `first` on."""
-        if self.at is None:
-            self.kept, self.at = self.kept[:0], first
-        self.kept = np.concatenate([self.kept, new])
+        """More of the channel as it was decimated once, from index `first` on."""
+        if self.next is None:
+            self.coming, self.next = self.coming[:0], first
+            self.kept, self.at = self.kept[:0], -(-first // self.again) + 1
+        self.coming = np.concatenate([self.coming, new])
+        if len(self.coming) * self.factor >= AT_ONCE_S * self.rate * self.again:
+            self._see()
+
+    def _see(self) -> None:
+        """Decimate and measure what has come."""
+        if self.next is None:
+            return
+        begin = self.at + len(self.kept)
+        count = (self.next + len(self.coming)) // self.again - begin
+        if count <= 0:
+            return
+        more = decimated(self.coming, begin * self.again - self.next, self.again, count)
+        self.kept = np.concatenate([self.kept, more])
+        drop = (begin + count - 1) * self.again - self.next
+        self.coming, self.next = self.coming[drop:], self.next + drop
+        self._windows()
+
+    def _windows(self) -> None:
+        """Measure the windows that are whole."""
         step, end = PER_S * self.factor, self.at + len(self.kept)
         quarter = -(-self.at * step // self.rate)
-        last = ((end - len(self.table)) * step) // self.rate  # the last that may be whole
-        starts = -(-np.arange(quarter, last + 1) * self.rate // step)  # its first sample at or after it
+        last = ((end - self.table.shape[0]) * step) // self.rate  # the last that is whole
         if last >= quarter:
-            self._measure(quarter, starts)
-            drop = min(end, -(-(last + 1) * self.rate // step)) - self.at
+            starts = -(-np.arange(quarter, last + 2) * self.rate // step)  # its first sample at or after it
+            self._measure(quarter, starts[:-1])
+            drop = min(end, int(starts[-1])) - self.at
             self.kept, self.at = self.kept[drop:], self.at + drop
 
-    def _measure(self, quarter: int, starts: Floats) -> None:
+    def _measure(self, quarter: int, starts: Ints) -> None:
         out = np.empty((len(starts), self.table.shape[1]), np.float32)
         amplitudes(self.kept, starts - self.at, self.table, out)
         for number, row in enumerate(out, quarter):
@@ -83,7 +109,8 @@ class Mains:
 
     def restart(self) -> None:
         """The media ends here: no window reaches over it."""
-        self.at = None
+        self._see()
+        self.next = None
 
     def flush(self) -> None:
         """Sum up the half minute that is over."""
@@ -98,16 +125,23 @@ class Mains:
         self.quarters, self.values = [], []
 
 
-def _table(hertz: float) -> Floats:
-    """Windowed cosines and sines, shape (samples, 2 frequencies); a sine of RMS 1 reads 1."""
-    length = round(WINDOW_S * hertz)
+def _table(hertz: float, again: int) -> Floats:
+    """Windowed cosines and sines, shape (samples, 2 frequencies); a sine of RMS 1 reads 1.
+
+    The channel has `hertz` samples a second before it is decimated again; what that takes off is given back.
+    """
+    length = round(WINDOW_S * hertz / again)
     window = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(length) + 0.5) / length)
-    waves = np.exp(-2j * np.pi * np.outer(np.arange(length) / hertz, _HERTZ))
-    waves *= (window * np.sqrt(2) / window.sum())[:, None]
+    turn = np.array(_HERTZ) / hertz
+    waves = (
+        np.exp(-2j * np.pi * np.outer(np.arange(length), turn * again))
+        * (window * np.sqrt(2) / window.sum())[:, None]
+    )
+    waves *= (again * np.sin(np.pi * turn) / np.sin(np.pi * turn * again)) ** 2
     return np.ascontiguousarray(np.stack([waves.real, waves.imag], axis=2).reshape(length, -1), np.float32)
 
 
-def hum(found: Doubles, count: int) -> tuple[float, ...]:
+def hum(found: NDArray[np.complex128], count: int) -> tuple[float, ...]:
     """A row of HUM from complex amplitudes (QUARTERS, frequencies), 0 where one of them (`count` are) is missing."""
     from scipy.fft import fft  # noqa: PLC0415 - only when sound is measured
 
