@@ -79,4 +79,4 @@ def test_faint_lines_at_any_rate(rate):
     assert np.isnan(found["base_hz_50"][2])  # two seconds of the third are not enough
     assert (found["prominence_1_db_50"][:2] > 12).all() and (found["prominence_3_db_50"][:2] < 9).all()
     # noise that adds to a line takes weight from it: fainter than the noise around, it reads up to 3 dB less
-    assert found["level_dbfs_50"][:2] == pytest.approx(-64 + 4.8, abs=1.5)
+    assert found["level_dbfs_50"][:2] == pytest.approx(-64 + 4.8, abs=2)
