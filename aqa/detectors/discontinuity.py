@@ -16,7 +16,8 @@ Mouth clicks, pen and keyboard are real clicks, and castanets and harpsichords b
 behind no louder than before, and the level within 15 dB (lip clicks before a word raise it by 17 to 23 dB: one in a
 close full-band recording gave 20 false alarms in 8 minutes). A cut that was cross-faded over a pitch period leaves
 nothing. Full-band fricatives and applause hide clicks; in sound without content above a quarter of its sample rate
-they stand out best. Below 32 kHz, where speech itself reaches the top of the band, most clicks stay hidden and the thresholds are stricter.
+they stand out best. Below 32 kHz, where speech itself reaches the top of the band, most clicks stay hidden and the
+thresholds are stricter.
 
 Thresholds and their source
 ---------------------------
