@@ -56,13 +56,20 @@ class Lowband:
         self.kept = np.zeros(0, np.float32)
         self.at: int | None = None  # decimated index of kept[0]; None: media begins anew
 
-    def frames(self, x: Floats, lo: int, hi: int, base: int) -> Iterator[tuple[int, Floats]]:
-        """Second and power spectrum (dBFS of a sine at a bin, shape (bins,)) of each frame that `x[lo:hi]` ends."""
+    def decimated(self, x: Floats, lo: int, hi: int, base: int) -> tuple[int, Floats]:
+        """The decimated channel in `x[lo:hi]`, and the decimated index of its first sample."""
         first, end = (-(-(base + at) // self.factor) for at in (lo, hi))
+        return first, decimated(x, first * self.factor - base, self.factor, end - first)
+
+    def frames(self, first: int, new: Floats) -> Iterator[tuple[int, Floats]]:
+        """Second and power spectrum (dBFS of a sine at a bin, shape (bins,)) of each frame that `new` ends.
+
+        `new` is more of the decimated channel, from index `first` on.
+        """
         if self.at is None:
             self.kept, self.at = self.kept[:0], first
-        new = decimated(x, first * self.factor - base, self.factor, end - first)
         self.kept = np.concatenate([self.kept, new])
+        end = first + len(new)
         second = -(-self.at * self.factor // self.rate)
         while True:
             start = -(-second * self.rate // self.factor)  # its first sample at or after the second

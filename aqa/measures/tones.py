@@ -1,34 +1,27 @@
 """Steady tones, mains hum and echo of one channel, from 2 s spectra below 1.5 kHz.
 
-`tones` each second: the most prominent line, and how many lines stand out. `hum` each 30 s: how far the first six
-harmonics of 50 and 60 Hz stand out of the 25th percentile of that time's spectra (speech leaves its pauses to the
-percentile). `echo` each 10 s: the highest peak of the mean log spectrum's cepstrum between 60 and 520 ms.
+`tones` each second: the most prominent line, and how many lines stand out. `hum` each 30 s: see `mains`. `echo` each
+10 s: the highest peak of the mean log spectrum's cepstrum between 60 and 520 ms.
 """
 
 import numpy as np
 
 from aqa.compiled import compiled
 from aqa.measures.lowband import Lowband
+from aqa.measures.mains import HUM, HUM_S, Mains
 from aqa.measures.measure import Found
 from aqa.model import Doubles, Floats, Series
 
 TONES = ("hertz", "prominence_db", "level_dbfs", "share", "lines")
-MAINS_HZ = (50, 60)
-HARMONICS = 6
-HUM = tuple(
-    f"{what}_{mains}" for mains in MAINS_HZ
-    for what in (*(f"prominence_{n}_db" for n in range(1, HARMONICS + 1)), "level_dbfs", "unsteady_db", "base_hz")
-)  # fmt: skip
 ECHO = ("lag_ms", "height", "noise", "frames", "next_height")
-HUM_S, ECHO_S = 30, 10
-TOLERANCE = 0.004  # mains stay within 0.2 Hz in normal operation (ENTSO-E, synchronous area continental Europe)
+ECHO_S = 10
 LINE_DB = 15.0
 TONE_HZ = (100.0, 1400.0)
 ECHO_HZ = (150.0, 1400.0)
 ECHO_MS = (60.0, 520.0)
 QUIET_DB = 30.0  # frames so far below the loudest of their 10 s say nothing of an echo of speech
 SILENT_DBFS = -120.0
-MIN_HUM_FRAMES, MIN_ECHO_FRAMES = 15, 5
+MIN_ECHO_FRAMES = 5
 
 
 class Tones:
@@ -36,30 +29,27 @@ class Tones:
 
     def __init__(self, rate: int, _lsb: float) -> None:
         self.low = Lowband(rate)
+        self.mains = Mains(rate, self.low.factor)
         self.before = self.after = self.low.factor
         self.bin_hz = self.low.hertz / self.low.length
         self.seconds: dict[int, tuple[float, ...]] = {}
-        self.hum: dict[int, tuple[float, ...]] = {}
         self.echo: dict[int, tuple[float, ...]] = {}
-        self.hum_frames: list[Floats] = []
         self.echo_frames: list[Floats] = []
         self.last = -1
         self.tone_bins = slice(*(round(hz / self.bin_hz) for hz in TONE_HZ))
 
     def take(self, x: Floats, lo: int, hi: int, base: int) -> None:
         """The frames that end in `x[lo:hi]`."""
-        for second, spectrum in self.low.frames(x, lo, hi, base):
+        first, new = self.low.decimated(x, lo, hi, base)
+        self.mains.take(first, new)
+        for second, spectrum in self.low.frames(first, new):
             self._flush(second)
             self.last = second
             self.seconds[second] = line(spectrum, self.bin_hz)
-            self.hum_frames.append(spectrum[: round(450 / self.bin_hz)])
             self.echo_frames.append(spectrum)
 
     def _flush(self, second: int) -> None:
-        """Sum up the 30 and the 10 s that end before `second`."""
-        if self.last // HUM_S != second // HUM_S and self.hum_frames:
-            self.hum[self.last // HUM_S] = hum(np.stack(self.hum_frames), self.bin_hz)
-            self.hum_frames = []
+        """Sum up the 10 s that end before `second`."""
         if self.last // ECHO_S != second // ECHO_S and self.echo_frames:
             self.echo[self.last // ECHO_S] = echo(np.stack(self.echo_frames), self.low.hertz, self.low.length)
             self.echo_frames = []
@@ -67,15 +57,17 @@ class Tones:
     def close(self, x: Floats, at: int, base: int) -> None:
         """No frame reaches over missing media."""
         self.low.restart()
+        self.mains.restart()
 
     def found(self, samples: int) -> Found:
         """The series, as long as the channel; NaN where not measured."""
         self._flush(1 << 40)
+        self.mains.flush()
         seconds = -(-samples // self.low.rate)
         return Found(
             series={
                 "tones": _table(self.seconds, seconds, 1, TONES),
-                "hum": _table(self.hum, seconds, HUM_S, HUM),
+                "hum": _table(self.mains.half_minutes, seconds, HUM_S, HUM),
                 "echo": _table(self.echo, seconds, ECHO_S, ECHO),
             }
         )
@@ -120,46 +112,6 @@ def line(spectrum: Floats, bin_hz: float) -> tuple[float, ...]:
         return np.nan, 0.0, SILENT_DBFS, 0.0, 0.0
     lines = float((inside >= LINE_DB).sum())
     return best * bin_hz, float(over[best]), float(spectrum[best]), float(own / power.sum()), lines
-
-
-def hum(frames: Floats, bin_hz: float) -> tuple[float, ...]:
-    """A row of HUM from spectra (frames, bins) in dB; NaN for fewer than MIN_HUM_FRAMES."""
-    if len(frames) < MIN_HUM_FRAMES:
-        return (np.nan,) * len(HUM)
-    ordered = np.sort(frames, axis=0)
-    tenth, quarter = (ordered[int(share * (len(frames) - 1))] for share in (0.1, 0.25))
-    over = prominence(quarter, round(12 / bin_hz), round(3 / bin_hz))
-    row: list[float] = []
-    for mains in MAINS_HZ:
-        row += _family(mains, over, quarter, quarter - tenth, bin_hz)
-    return tuple(row)
-
-
-def _family(mains: int, over: Doubles, level: Floats, unsteady: Floats, bin_hz: float) -> list[float]:
-    """Prominences of one family's harmonics; lines that are no multiples of the strongest's base count 0 dB."""
-    found = [_peak(mains * n, over, bin_hz) for n in range(1, HARMONICS + 1)]
-    strongest = max(range(HARMONICS), key=lambda n: found[n][1])
-    base = found[strongest][0] / (strongest + 1)
-    row, power, loose = [], 0.0, []
-    for n, (hertz, height) in enumerate(found, 1):
-        fits = abs(hertz - n * base) <= 0.5 * bin_hz * (1 + n / (strongest + 1))
-        row.append(max(0.0, height) if fits else 0.0)
-        if fits and height > 6:
-            at = round(hertz / bin_hz)
-            power += 10 ** (float(level[at]) / 10)
-            loose.append(float(unsteady[at]))
-    return [*row, 10 * np.log10(power) if power else np.nan, float(np.median(loose)) if loose else np.nan, base]
-
-
-def _peak(hertz: float, over: Doubles, bin_hz: float) -> tuple[float, float]:
-    """Frequency (parabola through three bins) and prominence of the highest bin near `hertz`; 0 dB: no maximum."""
-    width = TOLERANCE * hertz / bin_hz + 1
-    first, end = int(np.ceil(hertz / bin_hz - width)), int(hertz / bin_hz + width) + 1
-    at = first + int(over[first:end].argmax())
-    left, middle, right = over[at - 1 : at + 2]
-    if not left <= middle >= right or left + right >= 2 * middle:
-        return at * bin_hz, 0.0
-    return (at + 0.5 * (left - right) / (left - 2 * middle + right)) * bin_hz, float(middle)
 
 
 def echo(frames: Floats, rate_hz: float, length: int) -> tuple[float, ...]:

@@ -6,11 +6,13 @@ import numpy as np
 
 from accuracy.faults import AUDIBLE_DB, NOTHING_ABOVE_DB, Faulty, Truth, hop_levels, share_above, spots
 from accuracy.material import Clip
-from accuracy.opus import CODERS, FRAME, Coder, Sent, gilbert_elliott, send
+from accuracy.opus import CODERS, FRAME, WIDTHS, Coder, Sent, gilbert_elliott, send
 from aqa.model import Flags, Floats
 
 BURSTS = (1, 2, 3, 5, 10)
 SEGMENT_S = 30.0
+LEAST_S = 1.0
+CLOSES_S = 5.12  # SILK's low-pass
 STEP = 2.0**-15  # recorders keep 16 bits of what was decoded
 
 
@@ -59,18 +61,35 @@ def coded_clean(clip: Clip, coder: str) -> Clip:
 
 
 def switched(clip: Clip, rng: np.random.Generator, narrow: str) -> Faulty:
-    """Opus, 48 kb/s, that falls from full band to `narrow` for 2 to 20 s and comes back."""
+    """Opus, 48 kb/s, that is told to fall from full band to `narrow` for 2 to 20 s and to come back.
+
+    SILK does not switch at once: it closes and opens a low-pass over 5.12 s (silk/LP_variable_cutoff.c) and switches
+    behind it. A fall is where packets say that they are narrow; one that never comes so far, or for less than a
+    second, is not observable.
+    """
     values = [{"ms": ms, "width": narrow} for ms in (2000, 5000, 20_000)]
     places = list(spots(clip, rng, values, active=False, apart_s=3.0))
     widths = {0: "FB"} | {s.start // FRAME: narrow for s in places} | {s.end // FRAME: "FB" for s in places}
     sent = send(clip.samples, Coder("audio", 48_000), widths=widths)
-    wide = {"NB": 4000, "WB": 8000, "SWB": 12_000}[narrow]
-    truths = []
-    for s in places:
-        start, end = sent.span(s.start // FRAME, s.end // FRAME)
-        seen = share_above(clip.samples[start:end], wide) > NOTHING_ABOVE_DB
+    wide, orders = {"NB": 4000, "WB": 8000, "SWB": 12_000}[narrow], list(WIDTHS)
+    fallen = np.array([orders.index(width) <= orders.index(narrow) for width in sent.widths])
+    truths, nexts = [], [s.start // FRAME for s in places[1:]] + [len(fallen)]
+    for s, next_ in zip(places, nexts, strict=True):
+        first, last, came = _fallen(fallen[:next_], s.start // FRAME, s.end // FRAME)
+        start, end = sent.span(first, last)
+        seen = came and last - first >= LEAST_S * 50
+        seen = seen and share_above(clip.samples[start:end], wide) > NOTHING_ABOVE_DB
         truths.append(Truth("bandwidth_drop", start, end, dict(s.params), s.active, s.level_db, seen))
     return Faulty(_kept(sent.samples), clip.rate, STEP, tuple(truths))
+
+
+def _fallen(fallen: Flags, first: int, last: int) -> tuple[int, int, bool]:
+    """The packets that are narrow since the coder was told so at `first`, until it came back after `last`."""
+    narrow = first + np.flatnonzero(fallen[first:last])
+    if not len(narrow):
+        return first, min(len(fallen), last + round(CLOSES_S * 50)), False
+    back = np.flatnonzero(~fallen[last:])
+    return int(narrow[0]), last + (int(back[0]) if len(back) else len(fallen) - last), True
 
 
 def _kept(samples: Floats) -> Floats:

@@ -44,11 +44,12 @@ CODERS = {
 
 @dataclass(frozen=True)
 class Sent:
-    """What the receiver plays, aligned with what was sent; the same without loss; each packet's mode."""
+    """What the receiver plays, aligned with what was sent; the same without loss; each packet's mode and width."""
 
     samples: Floats
     clean: Floats
     modes: tuple[str, ...]
+    widths: tuple[str, ...]
     lookahead: int
 
     def span(self, first: int, last: int) -> tuple[int, int]:
@@ -69,7 +70,7 @@ def send(samples: Floats, coder: Coder, lost: Flags | None = None, widths: dict[
     window = slice(ahead, ahead + len(samples))
     clean = _decode(packets, np.zeros(len(packets), np.bool_), coder)[window]
     played = clean if lost is None else _decode(packets, lost, coder)[window]
-    return Sent(played, clean, tuple(_mode(packet) for packet in packets), ahead)
+    return Sent(played, clean, tuple(map(_mode, packets)), tuple(map(_width, packets)), ahead)
 
 
 def _decode(packets: list[bytes], lost: Flags, coder: Coder) -> Floats:
@@ -88,6 +89,14 @@ def _mode(packet: bytes) -> str:
     """silk, hybrid or celt: RFC 6716 3.1, table 2."""
     config = packet[0] >> 3
     return "silk" if config < 12 else "hybrid" if config < 16 else "celt"
+
+
+def _width(packet: bytes) -> str:
+    """NB, MB, WB, SWB or FB: RFC 6716 3.1, table 2."""
+    config = packet[0] >> 3
+    if config < 12:
+        return ("NB", "MB", "WB")[config // 4]
+    return ("SWB", "FB")[(config - 12) // 2] if config < 16 else ("NB", "WB", "SWB", "FB")[(config - 16) // 4]
 
 
 def gilbert_elliott(count: int, share: float, burst: float, rng: np.random.Generator) -> Flags:

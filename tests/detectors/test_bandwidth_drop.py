@@ -71,5 +71,18 @@ def test_dull_speech_without_a_wall():
     assert not found(quantised(x))
 
 
+def test_a_drop_in_a_pause_shows_in_its_noise():
+    x = speech() + noise(20, RATE, -60, 5)
+    x[7 * RATE : 13 * RATE] = noise(6, RATE, -60, 6)
+    (one,) = found(narrowed(x, 8, 12, 3700))
+    assert one.start_s == pytest.approx(8, abs=0.3) and one.end_s == pytest.approx(12, abs=0.3)
+
+
+def test_a_gate_that_closes_is_no_drop():
+    x = speech()
+    x[7 * RATE : 13 * RATE] = noise(6, RATE, -96, 6)
+    assert not found(quantised(x))
+
+
 def test_a_rate_without_bands_above_any_wall():
     assert not found(noise(5, 8000), 8000)

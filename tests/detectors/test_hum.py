@@ -56,3 +56,14 @@ def test_a_minute_at_least(seconds, count):
 def test_clean():
     assert not found(talk())
     assert not found(np.zeros(70 * RATE))
+
+
+def test_faint_hum_is_heard_in_pauses():
+    assert len(found(talk() + lines(70, 50, -72))) == 1
+
+
+def test_lines_that_lose_their_phase_are_no_mains():
+    x = talk()
+    for at in range(0, 70 * RATE, RATE):
+        x[at : at + RATE] += lines(1, 50, -45) * np.random.default_rng(at).choice((-1, 1))
+    assert not found(x)
