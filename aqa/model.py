@@ -492,6 +492,7 @@ class Media:
     claims: tuple[Claim, ...] = ()
     concealed: tuple[Hole, ...] = ()  # media made up for packets that never came, of any channel
     layout: str = ""  # of the channels, as FFmpeg names it (stereo, 5.1); empty: not known
+    notes: tuple[str, ...] = ()  # what a reader should know of it that is no fault: changes of format, joins
 
 
 @dataclass(frozen=True)
