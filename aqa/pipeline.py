@@ -24,6 +24,7 @@ from aqa.history import read_history
 from aqa.judge import judge
 from aqa.measures.track import measure
 from aqa.model import EventRow, InputError, Media, StatsLog, Track
+from aqa.mos import with_mos
 from aqa.packed import Packed
 from aqa.packets import PacketLog, read_log
 from aqa.recordings import MARKER, EventInput, discover
@@ -167,7 +168,7 @@ def _schedule(job: _Job, pool: ProcessPool, settings: Settings) -> None:
     codecs = dict(job.event.manifest.codecs)
     sizes = {item.path: item.bytes for item in job.inputs}
     for path in job.event.recordings:
-        arguments = (job.event.root / path, settings.vad.model == "silero", settings.optional())
+        arguments = (job.event.root / path, settings.vad.model == "silero", settings.optional(), settings.mos.windows)
         job.futures["recording", path] = pool.schedule(_recording, arguments, timeout=_patience(sizes.get(path, 0)))
     for path in job.event.logs:
         named = (job.event.root / path, path, codecs)
@@ -182,13 +183,15 @@ def _patience(size: int) -> float:
     return 600 + size / 50_000
 
 
-def _recording(path: Path, silero: bool, optional: tuple[str, ...]) -> tuple[Media, list[Packed]]:
+def _recording(path: Path, silero: bool, optional: tuple[str, ...], rated: int) -> tuple[Media, list[Packed]]:
     decoder = open_recording(path)
     if silero:
         listening = Listening(decoder)
         tracks = listening.heard(measure(listening, optional=optional))
     else:
         tracks = measure(decoder, optional=optional)
+    if rated:
+        tracks = with_mos(tracks, open_recording(path).blocks(), rated)
     return decoder.media, [Packed.of(track) for track in tracks]
 
 
@@ -268,5 +271,7 @@ def _not_whole(job: _Job, name: str, media: Media) -> dict[str, str]:
     if not media.damaged:
         return {}
     first, lost = media.damaged[0], sum(hole.end_s - hole.start_s for hole in media.damaged)
-    where = f"{lost:.3f} s could not be decoded, first at {first.start_s:.3f} s"
+    where = (
+        f"{lost:.3f} s could not be decoded, first at {first.start_s:.3f} s" if lost else f"at {first.start_s:.3f} s"
+    )
     return {name: _inside(f"{name}: damaged: {where} ({first.reason}); the rest was analysed", job, name)}
