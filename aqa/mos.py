@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from aqa.model import HOP_S, Block, Doubles, Flags, Floats, Track
+from aqa.talk import talk
 
 RATE = 16_000  # of both models: what is above 8 kHz they do not hear
 WINDOW = 144_160  # samples of DNSMOS's window: 9.01 s (speechmos, dnsmos.INPUT_LENGTH)
@@ -136,7 +137,8 @@ def with_mos(tracks: list[Track], blocks: Iterable[Block], most: int) -> list[Tr
         return tracks
     loudest = int(np.argmax([-np.inf if level is None else level for level in spoken]))
     track = tracks[loudest]
-    starts_s = windows(track.levels.speech, most)
+    found = talk(track)  # neither music nor noise is in the models' domain
+    starts_s = windows(track.levels.speech if found is None else found, most)
     if not starts_s:
         return tracks
     scores = [rated(one, track.sample_rate_hz) for one in cut_out(blocks, starts_s, track.sample_rate_hz, loudest)]

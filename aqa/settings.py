@@ -67,10 +67,10 @@ class Objectives(BaseModel):
 
 
 class Vad(BaseModel):
-    """`[vad]`: what says where speech is: ITU-T P.56 activity, or Silero VAD (extra `vad`)."""
+    """`[vad]`: what says where speech is: ITU-T P.56 activity, our own detector, or Silero VAD (extra `vad`)."""
 
     model_config = _FORBID
-    model: Literal["p56", "silero"] = "p56"
+    model: Literal["p56", "own", "silero"] = "p56"
 
     @field_validator("model")
     @classmethod
