@@ -228,7 +228,6 @@ class RecordingRow:
     true_peak_dbtp: float | None = col("BS.1770 true peak", default=None)
     active_speech_level_dbfs: float | None = col("P.56 active level of the loudest channel", default=None)
     speech_activity_pct: float | None = col("share of time at the active level", default=None)
-    talk_pct: float | None = col("share of time in which somebody talks, by our own detector", default=None)
     noise_floor_dbfs: float | None = col("level that 95 % of the frames with sound exceed", default=None)
     dc_offset: float | None = col("mean sample value of the channel with the largest, full scale 1", default=None)
     bandwidth_hz: int | None = col("where speech ends as at a wall all along, widest channel", default=None)

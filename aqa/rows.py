@@ -12,7 +12,6 @@ from aqa.measures.bands import bandwidth_hz
 from aqa.model import (
     EventRow,
     Finding,
-    Flags,
     Floats,
     Media,
     RecordingRow,
@@ -26,7 +25,6 @@ from aqa.receivers import unknown_of_listeners
 from aqa.scores import FORMULA, impairment, seconds_of_recording
 from aqa.settings import Settings
 from aqa.sound_rows import sound_columns
-from aqa.talk import talk
 from aqa.timeline import Clock, Measured, duration
 
 CLOCKLESS = ("aac", "mp3", "ac3", "eac3", "amr", "amrnb", "amrwb")
@@ -95,8 +93,7 @@ def recording_row(
         start_from=clock.recording_from[path],
         start_error_ms=clock.start_error_ms(path),
         active_speech_level_dbfs=max(active, default=None),
-        speech_activity_pct=_activity([track.levels.speech for track in tracks]),
-        talk_pct=_activity([found for track in tracks if (found := talk(track)) is not None]),
+        speech_activity_pct=_activity(tracks),
         noise_floor_dbfs=min(floors, default=None),
         bandwidth_hz=_bandwidth_hz(tracks),
         concealed_pct_estimated=max(shares, default=None),
@@ -115,10 +112,9 @@ def _notes(media: Media, false_stereo: bool | None) -> list[str]:
     return [*media.notes, *equal]
 
 
-def _activity(masks: Sequence[Flags]) -> float | None:
-    """Of the channel with most, in per cent."""
-    known = [float(mask.mean()) for mask in masks if len(mask)]
-    return round(100 * max(known), 2) if known else None
+def _activity(tracks: Sequence[Track]) -> float | None:
+    masks = [track.levels.speech for track in tracks if len(track.levels.speech)]
+    return round(100 * max(float(mask.mean()) for mask in masks), 2) if masks else None
 
 
 def _bandwidth_hz(tracks: Sequence[Track]) -> int | None:
