@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from aqa.decode_av import AvDecoder
+from aqa.decode_chain import ChainDecoder
 from aqa.decode_pcm import PcmDecoder
 from aqa.decode_rtp import RtpDecoder, is_sound
 from aqa.model import Block, InputError, Media
@@ -114,6 +115,8 @@ def open_recording(path: Path) -> Decoder:
                          "fetch it again from the recorder or take it out of the folder")  # fmt: skip
     if head.lstrip(BOM).startswith(b"#EXTM3U"):
         return PlaylistDecoder(path)
+    if head.startswith(b"OggS"):
+        return ChainDecoder(path)
     if head.startswith(_PCM):
         try:
             decoder = PcmDecoder(path)

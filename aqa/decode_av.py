@@ -15,6 +15,7 @@ import av
 import numpy as np
 
 from aqa.clock import LEAST_S, Clock, check_format
+from aqa.ends import cut_short
 from aqa.frame_times import Damage, jitter_s, steady
 from aqa.model import Block, Claim, Floats, InputError, Media, utc_ns
 
@@ -38,8 +39,12 @@ _Frame = av.AudioFrame
 class AvDecoder:
     """Blocks of the first audio stream of `path`; `.media` after `.blocks()` has ended."""
 
-    def __init__(self, path: Path, source: Callable[[], Any] | None = None) -> None:
+    def __init__(
+        self, path: Path, source: Callable[[], Any] | None = None, *, like: "AvDecoder | None" = None
+    ) -> None:
+        """`like`: a decoder in whose rate and channels the sound is given, in place of those of its own."""
         self.path = path
+        self._alone = source is None
         self._source = source or (lambda: str(path.absolute()))  # what is opened: the file, or joined segments
         self.container = ""
         self.codec: str | None = None
@@ -49,9 +54,10 @@ class AvDecoder:
         self._samplers: dict[tuple[str, str, int], av.AudioResampler] = {}
         self._layout = ""
         first = self._first_frame()
-        self.sample_rate_hz = first.sample_rate
-        self.channels = first.layout.nb_channels
-        self._layout = first.layout.name
+        self.own_rate_hz, self.own_layout = first.sample_rate, first.layout.name
+        self.sample_rate_hz: int = like.sample_rate_hz if like else first.sample_rate
+        self.channels: int = like.channels if like else first.layout.nb_channels
+        self._layout = like.own_layout if like else first.layout.name
         self.lsb = 2.0 ** (1 - BITS.get(first.format.name, 16))
         check_format(path.name, self.sample_rate_hz, self.channels)
         least_s = VORBIS_STEP / self.sample_rate_hz if self.codec == "vorbis" else LEAST_S
@@ -100,6 +106,13 @@ class AvDecoder:
                     self.clock.damage(round(item.seconds * self.sample_rate_hz), item.reason)
         for sampler in self._samplers.values():
             yield from self._place([sampler.resample(None)], None, skip)
+        self._end()
+
+    def _end(self) -> None:
+        """Say what the file's end says of what lacks behind it."""
+        why = cut_short(self.path, self.container) if self._alone else None
+        if why is not None:
+            self.clock.wrong(self.clock.position, self.clock.position, f"{why}; {FETCH}")
         stated = self.container_duration_s
         if stated is not None and (self.container in STATES_LENGTH or self._counts_frames()):
             rate = self.sample_rate_hz
@@ -129,7 +142,7 @@ class AvDecoder:
             outputs += [sampler.resample(None) for sampler in self._samplers.values()]
             self._samplers = {
                 key: av.AudioResampler(
-                    "fltp" if self.channels <= PLANES else "flt", self._layout, self.sample_rate_hz
+                    "fltp" if self.channels <= PLANES else "flt", _between(frame, self._layout), self.sample_rate_hz
                 )
             }
         frame.pts = None
@@ -141,7 +154,7 @@ class AvDecoder:
         for frame in (frame for frames in outputs for frame in frames):
             samples = frame.to_ndarray()
             if not frame.format.is_planar:
-                samples = samples.reshape(-1, self.channels).T
+                samples = samples.reshape(-1, frame.layout.nb_channels).T
             samples = np.ascontiguousarray(samples, dtype=np.float32)
             start = self.clock.place(presented, samples.shape[1])
             presented = None
@@ -175,7 +188,8 @@ class AvDecoder:
         return (Claim("the time stamps of the container", self.container_duration_s),)
 
 
-CUT_SHORT = "the file ends before the length that it states; fetch it again from the recorder"
+FETCH = "fetch it again from the recorder"
+CUT_SHORT = f"the file ends before the length that it states; {FETCH}"
 
 
 def _frames(container: Any, stream: Any) -> Iterator[_Frame | Damage]:
@@ -203,10 +217,17 @@ def _frames(container: Any, stream: Any) -> Iterator[_Frame | Damage]:
         yield from frames
 
 
+def _between(frame: _Frame, layout: str) -> str:
+    """The layout to resample to: one channel is copied or made by ourselves, without FFmpeg's 3 dB."""
+    return frame.layout.name if "mono" in (frame.layout.name, layout) else layout
+
+
 def _channels(samples: Floats, channels: int) -> Floats:
     """`samples` with exactly `channels` rows."""
     if len(samples) == channels:
         return samples
+    if channels == 1:
+        return np.asarray(samples.mean(axis=0, keepdims=True), np.float32)
     return np.resize(samples, (channels, samples.shape[1]))
 
 

@@ -13,6 +13,7 @@ import soundfile
 
 from aqa.clock import Clock, check_format
 from aqa.decode_av import CUT_SHORT, AvDecoder
+from aqa.flac import CHECKSUM, damaged_frames
 from aqa.model import Block, InputError, Media, utc_ns
 
 BLOCK = 1 << 16
@@ -56,6 +57,16 @@ class PcmDecoder:
             yield from self._rest()
         if self.stated is not None:
             self.clock.shorter(self.stated, CUT_SHORT)
+        if self.container == "flac":
+            self._checksums()
+
+    def _checksums(self) -> None:
+        """Say which frames of a FLAC file were changed, beside what could not be decoded at all."""
+        known, rate = self.clock.damaged, self.sample_rate_hz
+        for part in damaged_frames(self.path):
+            start, end = part.start, min(part.end, self.clock.position)
+            if start < end and not any(hole.start_s < end / rate and start / rate < hole.end_s for hole in known):
+                self.clock.wrong(start, end, CHECKSUM)
 
     def _rest(self) -> Iterator[Block]:
         """What FFmpeg reads behind the point where libsndfile gave up."""

@@ -240,6 +240,15 @@ class RecordingRow:
         "mean likelihood that sound was made up by a decoder; clean sound reads 2 to 3; empty: not looked for",
         default=None,
     )
+    false_stereo: bool | None = col("whether the first two channels hold the same sound", default=None)
+    plcmos: float | None = col("PLCMOS v2 of sampled windows, median; advisory; empty: not asked for", default=None)
+    plcmos_lowest: float | None = col("PLCMOS v2 of the worst of the sampled windows", default=None)
+    plcmos_lowest_at_s: float | None = col("where that window begins, in the recording", default=None)
+    dnsmos_overall: float | None = col("DNSMOS P.835 overall of sampled windows, median; advisory", default=None)
+    dnsmos_signal: float | None = col("DNSMOS P.835 signal, median", default=None)
+    dnsmos_background: float | None = col("DNSMOS P.835 background, median", default=None)
+    mos_windows: int | None = col("windows of 9.01 s of speech that were rated", default=None)
+    notes: str = col("what a reader should know that is no fault: changes of format, joins; JSON text", default="[]")
     findings: int = col("findings on this recording", default=0)
     impaired_seconds: int | None = col("impaired seconds of active speech", default=None)
     severely_impaired_seconds: int | None = col("severely impaired seconds of active speech", default=None)
@@ -492,6 +501,7 @@ class Media:
     claims: tuple[Claim, ...] = ()
     concealed: tuple[Hole, ...] = ()  # media made up for packets that never came, of any channel
     layout: str = ""  # of the channels, as FFmpeg names it (stereo, 5.1); empty: not known
+    notes: tuple[str, ...] = ()  # what a reader should know of it that is no fault: changes of format, joins
 
 
 @dataclass(frozen=True)

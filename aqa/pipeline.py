@@ -25,6 +25,7 @@ from aqa.history import read_history
 from aqa.judge import judge
 from aqa.measures.track import measure
 from aqa.model import EventRow, InputError, Media, StatsLog, Track
+from aqa.mos import with_mos
 from aqa.packed import Packed
 from aqa.packets import PacketLog, read_log
 from aqa.recordings import MARKER, EventInput, discover
@@ -32,6 +33,7 @@ from aqa.report.pages import report_event, write_index, write_trends
 from aqa.settings import Settings
 from aqa.stats import read_stats_log
 from aqa.store import Store
+from aqa.talk import with_talk
 from aqa.timeline import Compared, Input, Measured
 from aqa.trends import trend_rows
 from aqa.vad import Listening
@@ -168,7 +170,7 @@ def _schedule(job: _Job, pool: ProcessPool, settings: Settings) -> None:
     codecs = dict(job.event.manifest.codecs)
     sizes = {item.path: item.bytes for item in job.inputs}
     for path in job.event.recordings:
-        arguments = (job.event.root / path, settings.vad.model == "silero", settings.optional())
+        arguments = (job.event.root / path, settings.vad.model, settings.optional(), settings.mos.windows)
         job.futures["recording", path] = pool.schedule(_recording, arguments, timeout=_patience(sizes.get(path, 0)))
     for path in job.event.logs:
         named = (job.event.root / path, path, codecs)
@@ -183,13 +185,17 @@ def _patience(size: int) -> float:
     return 600 + size / 50_000
 
 
-def _recording(path: Path, silero: bool, optional: tuple[str, ...]) -> tuple[Media, list[Packed]]:
+def _recording(path: Path, vad: str, optional: tuple[str, ...], rated: int) -> tuple[Media, list[Packed]]:
     decoder = open_recording(path)
-    if silero:
+    if vad == "silero":
         listening = Listening(decoder)
         tracks = listening.heard(measure(listening, optional=optional))
     else:
         tracks = measure(decoder, optional=optional)
+    if rated:
+        tracks = with_mos(tracks, open_recording(path).blocks(), rated)
+    if vad == "own":
+        tracks = [with_talk(track) for track in tracks]
     return decoder.media, [Packed.of(track) for track in tracks]
 
 
@@ -290,5 +296,7 @@ def _not_whole(job: _Job, name: str, media: Media) -> dict[str, str]:
     if not media.damaged:
         return {}
     first, lost = media.damaged[0], sum(hole.end_s - hole.start_s for hole in media.damaged)
-    where = f"{lost:.3f} s could not be decoded, first at {first.start_s:.3f} s"
+    where = (
+        f"{lost:.3f} s could not be decoded, first at {first.start_s:.3f} s" if lost else f"at {first.start_s:.3f} s"
+    )
     return {name: _inside(f"{name}: damaged: {where} ({first.reason}); the rest was analysed", job, name)}

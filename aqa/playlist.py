@@ -5,35 +5,17 @@ the playlist is refused; nothing is ever fetched.
 """
 
 import io
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import unquote
 
 from aqa.clock import Clock
 from aqa.decode_av import AvDecoder
+from aqa.m3u8 import Part, read_playlist
 from aqa.model import Block, Claim, InputError, Media
 from aqa.segments import Order
 
-MAXIMUM_BYTES = 10_000_000
-_MAP = re.compile(r'URI="([^"]*)"')
-REFUSED = {
-    "#EXT-X-KEY": "its segments are encrypted; decrypt them first",
-    "#EXT-X-BYTERANGE": "it cuts segments out of larger files; split them first",
-    "#EXT-X-STREAM-INF": "it names other playlists; put one of those, with its segments, in its place",
-}
-
-
-@dataclass
-class _Part:
-    """Segments that follow each other, all there or all missing."""
-
-    there: bool
-    paths: list[Path] = field(default_factory=list)
-    seconds: float = 0.0
-    names: list[str] = field(default_factory=list)
-    starts_s: list[float] = field(default_factory=list)  # of its segments, by the playlist
+APART_S = 0.5
+"""Dates that differ from what was decoded by less are the same: encoders' delay, #EXTINF rounded to 0.1 s."""
 
 
 class PlaylistDecoder:
@@ -41,21 +23,25 @@ class PlaylistDecoder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.parts = _parts(path)
+        playlist = read_playlist(path)
+        self.parts, self._notes = playlist.parts, playlist.notes
         first = next((part for part in self.parts if part.there), None)
         if first is None:
             raise InputError(f"{path}: none of its segments is in its folder; put them beside the playlist")
         decoder = self._decoder(first)
         self.sample_rate_hz, self.channels, self.lsb = decoder.sample_rate_hz, decoder.channels, decoder.lsb
-        self.codec, self.start_ns = decoder.codec, decoder.start_ns
+        self.codec = decoder.codec
+        self.start_ns = self.parts[0].date_ns or decoder.start_ns
         self.clock = Clock(self.sample_rate_hz, self.channels)
 
-    def _decoder(self, part: _Part) -> AvDecoder:
+    def _decoder(self, part: Part) -> AvDecoder:
         return AvDecoder(self.path, lambda: _Chain(part.paths))
 
     def blocks(self) -> Iterator[Block]:
         """Sound in order of presentation."""
+        dated: tuple[int, int] | None = None  # UTC and position of the last part with a date
         for part in self.parts:
+            dated = self._dated(part, dated)
             length = round(part.seconds * self.sample_rate_hz)
             if not part.there:
                 self.clock.miss(length, f"{_listed(part.names)}: named by the playlist, not in its folder")
@@ -74,7 +60,18 @@ class PlaylistDecoder:
                 yield Block(base + block.start, block.samples)
             self.clock.append(decoder.clock)
 
-    def _audit(self, part: _Part, base: int) -> None:
+    def _dated(self, part: Part, before: tuple[int, int] | None) -> tuple[int, int] | None:
+        """What the dates say was left out before `part`: over a discontinuity no segment's own times tell it."""
+        if part.date_ns is None:
+            return before
+        if before is not None:
+            apart_s = (part.date_ns - before[0]) / 1e9
+            ahead = round(apart_s * self.sample_rate_hz) - (self.clock.position - before[1])
+            if ahead > APART_S * self.sample_rate_hz:
+                self.clock.miss(ahead, "the dates in the playlist say that nothing was recorded")
+        return part.date_ns, self.clock.position
+
+    def _audit(self, part: Part, base: int) -> None:
         """What the segments themselves say of their order; `base` is where the part begins, in samples."""
         ends = [*part.starts_s[1:], part.seconds]
         segments = part.paths[len(part.paths) - len(part.names) :]  # before them is the head, if there is one
@@ -99,6 +96,7 @@ class PlaylistDecoder:
             self.clock.missing,
             self.clock.damaged,
             claims=(Claim("the lengths in the playlist (#EXTINF)", sum(part.seconds for part in self.parts)),),
+            notes=self._notes,
         )
 
 
@@ -131,58 +129,8 @@ class _Chain:
 
 def segments(path: Path) -> list[Path]:
     """The files that a playlist is made of, as far as they are there; InputError for a playlist that is refused."""
-    return [file for part in _parts(path) for file in part.paths]
-
-
-def _parts(path: Path) -> list[_Part]:
-    """The playlist's segments, joined while they follow each other without a discontinuity."""
-    if path.stat().st_size > MAXIMUM_BYTES:
-        raise InputError(f"{path}: a playlist of more than {MAXIMUM_BYTES} bytes; split it")
-    parts: list[_Part] = []
-    head, seconds, fresh = None, 0.0, True
-    for number, line in enumerate(path.read_text("utf-8-sig", errors="replace").splitlines(), 1):
-        text = line.strip()
-        tag = text.split(":", 1)[0]
-        if tag in REFUSED and "METHOD=NONE" not in text:
-            raise InputError(f"{path}: line {number}: {REFUSED[tag]}")
-        if tag == "#EXTINF":
-            seconds = _seconds(text)
-        elif tag == "#EXT-X-MAP" and (found := _MAP.search(text)):
-            head, fresh = _inside(path, found.group(1), number), True
-        elif tag == "#EXT-X-DISCONTINUITY":
-            fresh = True
-        elif text and not text.startswith("#"):
-            segment = _inside(path, text, number)
-            there = segment.is_file() and (head is None or head.is_file())
-            if fresh or not parts or parts[-1].there != there:
-                parts.append(_Part(there, [head] if head is not None and there else []))
-            parts[-1].paths += [segment] if there else []
-            parts[-1].names.append(text[:200])
-            parts[-1].starts_s.append(parts[-1].seconds)
-            parts[-1].seconds += seconds
-            seconds, fresh = 0.0, False
-    return parts
+    return [file for part in read_playlist(path).parts for file in part.paths]
 
 
 def _listed(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _seconds(text: str) -> float:
-    """The length of an `#EXTINF` line; 0 where it is no sensible number."""
-    try:
-        value = float(text.split(":", 1)[1].split(",", 1)[0])
-    except ValueError:
-        return 0.0
-    return value if 0 <= value < 86_400 else 0.0
-
-
-def _inside(path: Path, name: str, number: int) -> Path:
-    """The file `name` strictly inside the playlist's folder, links followed."""
-    folder, plain = path.absolute().parent, unquote(name)
-    inside = folder / plain
-    bad = ":" in plain or "\\" in plain or "\0" in plain or plain.startswith("/") or ".." in Path(plain).parts
-    if bad or not inside.resolve().is_relative_to(folder.resolve()):
-        raise InputError(f"{path}: line {number}: {name[:200]!r} is not inside the playlist's folder; "
-                         "put the segments beside the playlist and name them without a path")  # fmt: skip
-    return inside

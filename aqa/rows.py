@@ -9,7 +9,18 @@ import numpy as np
 from aqa.detectors import clipping
 from aqa.manifest import Manifest
 from aqa.measures.bands import bandwidth_hz
-from aqa.model import EventRow, Finding, Floats, RecordingRow, SecondRow, StreamRow, Track, utc_ns, utc_text
+from aqa.model import (
+    EventRow,
+    Finding,
+    Floats,
+    Media,
+    RecordingRow,
+    SecondRow,
+    StreamRow,
+    Track,
+    utc_ns,
+    utc_text,
+)
 from aqa.receivers import unknown_of_listeners
 from aqa.scores import FORMULA, impairment, seconds_of_recording
 from aqa.settings import Settings
@@ -62,6 +73,7 @@ def recording_row(
     floors = [t.levels.noise_floor_dbfs for t in tracks if t.levels.noise_floor_dbfs is not None]
     runs = [clipping.trusted(t, clipping.Settings()) for t in tracks]
     known = path in clock.recording_ns
+    sound = sound_columns(media, tracks, measured.channel_tracks(path))
     return RecordingRow(
         recording=path,
         room=table.room,
@@ -89,8 +101,15 @@ def recording_row(
         findings=sum(f.recording == path and f.cause != "intended" for f in findings),
         impaired_seconds=score.impaired_seconds if score else None,
         severely_impaired_seconds=score.severely_impaired_seconds if score else None,
-        **sound_columns(media, tracks, measured.channel_tracks(path)),
+        **sound,
+        notes=json.dumps(_notes(media, sound["false_stereo"]), ensure_ascii=False),
     )
+
+
+def _notes(media: Media, false_stereo: bool | None) -> list[str]:
+    """What a reader should know of a recording that is no fault."""
+    equal = ["both channels hold the same sound (false stereo)"] if false_stereo else []
+    return [*media.notes, *equal]
 
 
 def _activity(tracks: Sequence[Track]) -> float | None:

@@ -15,10 +15,14 @@ class Order:
 
     def __init__(self) -> None:
         self._seen: dict[bytes, str] = {}
+        self._named: set[Path] = set()
         self._last: int | None = None  # first PTS of the segment before
 
     def fault(self, path: Path, name: str) -> str | None:
         """What is wrong with the next segment; None where nothing is, or it carries no clock to tell by."""
+        if path in self._named:
+            return f"segment {name} is named twice"
+        self._named.add(path)
         with path.open("rb") as file:
             head = file.read(1 << 16)
             if head[:1] != b"\x47" and head[4:8] not in _HEADED:

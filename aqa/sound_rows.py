@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 
 from aqa.measures.loudness import heard, together
+from aqa.measures.pair import same
 from aqa.model import Media, Track
+
+RATED = (
+    "plcmos",
+    "plcmos_lowest",
+    "plcmos_lowest_at_s",
+    "dnsmos_overall",
+    "dnsmos_signal",
+    "dnsmos_background",
+    "mos_windows",
+)
 
 
 def sound_columns(media: Media, tracks: Sequence[Track], names: Sequence[str]) -> dict[str, Any]:
@@ -30,8 +41,16 @@ def sound_columns(media: Media, tracks: Sequence[Track], names: Sequence[str]) -
         "true_peak_dbtp": max(peaks, default=None),
         "dc_offset": max(offsets, key=abs, default=None),
         "speech_snr_db": max(_facts(tracks, "speech_snr_db"), default=None),
+        "false_stereo": _false_stereo(tracks, names),
+        **{name: max(_facts(tracks, name), default=None) for name in RATED},
         "loudness_by_track": json.dumps(alone, ensure_ascii=False) if alone else None,
     }
+
+
+def _false_stereo(tracks: Sequence[Track], names: Sequence[str]) -> bool | None:
+    """None for one channel, and where channels are participants."""
+    pair = tracks[0].series.get("pair") if tracks and not names else None
+    return None if pair is None else same(pair)
 
 
 def _facts(tracks: Sequence[Track], name: str) -> list[float]:

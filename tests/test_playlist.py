@@ -133,3 +133,48 @@ def test_segments_that_are_missing_are_named(folder):
     (folder / "s1.ts").unlink()
     (hole,) = decode(playlist(folder, *segments("s0.ts", "s1.ts", "s2.ts")))[1].missing
     assert "s1.ts" in hole.reason
+
+
+def notes(folder, *lines):
+    return decode(playlist(folder, *lines))[1].notes
+
+
+def test_segments_longer_than_the_target_are_told(folder):
+    """RFC 8216 4.3.3.1: rounded to the nearest second, none may be longer; 2.4 s is two."""
+    target = "#EXT-X-TARGETDURATION:2"
+    fine = ["#EXTINF:2.4,", "s0.ts", "#EXTINF:1.6,", "s1.ts", "#EXTINF:2.0,", "s2.ts"]
+    assert notes(folder, target, *fine) == ()
+    (note,) = notes(folder, target, "#EXTINF:2.5,", "s0.ts", *segments("s1.ts", "s2.ts"))
+    assert note.startswith("1 segments are longer than the target duration of 2 s, most of all s0.ts with 2.5 s")
+
+
+def test_discontinuities_and_a_missing_end_are_told(folder):
+    path = playlist(folder, *segments("s0.ts"), "#EXT-X-DISCONTINUITY", *segments("s1.ts"))
+    assert [note[:32] for note in decode(path)[1].notes] == ["the playlist marks 1 discontinui"]
+    path.write_text(path.read_text().replace("#EXT-X-ENDLIST", ""))
+    assert "no end mark" in decode(path)[1].notes[-1]
+
+
+def test_a_segment_that_is_named_twice(folder):
+    damaged = decode(playlist(folder, *segments("s0.ts", "s1.ts", "s1.ts")))[1].damaged
+    assert "segment s1.ts is named twice" in [hole.reason for hole in damaged]
+
+
+def test_a_gap_that_the_writer_owns_up_to(folder):
+    lines = ["#EXTINF:2.0,", "s0.ts", "#EXTINF:2.0,", "#EXT-X-GAP", "s1.ts", "#EXTINF:2.0,", "s2.ts"]
+    (hole,) = decode(playlist(folder, *lines))[1].missing
+    assert hole.end_s - hole.start_s == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("lacks_s", [0.0, 0.3, 12.5])
+def test_dates_tell_what_lacks_over_a_discontinuity(folder, lacks_s):
+    first = "#EXT-X-PROGRAM-DATE-TIME:2023-05-24T22:00:00.000Z"
+    second = f"#EXT-X-PROGRAM-DATE-TIME:2023-05-24T22:00:{2 + lacks_s:06.3f}+00:00"
+    lines = [first, *segments("s0.ts"), "#EXT-X-DISCONTINUITY", second, *segments("s1.ts")]
+    samples, media = decode(playlist(folder, *lines))
+    assert media.start_ns == 1_684_965_600 * 10**9
+    assert len(media.missing) == (lacks_s > 0.5)
+    if media.missing:
+        (hole,) = media.missing
+        assert (hole.start_s, hole.end_s) == (pytest.approx(2, abs=0.15), pytest.approx(2 + lacks_s, abs=0.001))
+        assert samples.shape[1] / RATE == pytest.approx(4 + lacks_s, abs=0.2)

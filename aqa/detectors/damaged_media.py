@@ -3,7 +3,10 @@
 What it finds
 -------------
 Packets that the decoder rejects, files that end before the length that they state, samples that are no numbers,
-and segments of a playlist that are there twice or out of order; the evidence names which.
+and segments of a playlist that are there twice or out of order; the evidence names which. Frames of FLAC whose
+checksum (CRC-16) is wrong, though decoders play them without a word, exact to the frame. Ends that are none: Ogg
+whose last page is not marked as such, even cut exactly between two pages; MPEG-TS, MP3 and ADTS that end inside a
+packet or frame. How much lacks behind such an end nobody knows, so these findings have no length.
 
 Why it matters
 --------------
@@ -11,7 +14,7 @@ That sound is lost from the recording, though perhaps not from what listeners he
 
 What fools it
 -------------
-A file that is still being written looks cut off.
+A file that is still being written looks cut off. MP3, ADTS and MPEG-TS cut exactly between two frames do not.
 
 Thresholds and their source
 ---------------------------

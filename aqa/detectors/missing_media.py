@@ -3,7 +3,8 @@
 What it finds
 -------------
 Jumps of the presentation time beyond the sound decoded so far, single packets of 10 ms included where the file's
-times are exact, and segments that a playlist names but that are not in the folder.
+times are exact, and segments that a playlist names but that are not in the folder. Over a discontinuity of a
+playlist, what its dates (EXT-X-PROGRAM-DATE-TIME) say was left out.
 
 Why it matters
 --------------

@@ -7,6 +7,22 @@ from aqa.model import Doubles, Floats, Series
 
 COLUMNS = ("own_power", "other_power", "product")
 
+SAME_DB = -50.0  # of the sides' difference under their sum: no two microphones are as alike, nor analogue copies
+SILENT = 1e-11  # mean square (-110 dBFS): seconds below hold no sound to compare
+
+
+def same(pair: Series) -> bool | None:
+    """Whether both sides hold the same sound (false stereo); None where neither holds any.
+
+    `pair` is the series of either side. The difference is judged per second, so one second of true stereo tells.
+    """
+    own, other, product = np.asarray(pair.values, np.float64).T
+    heard = np.nan_to_num(own + other) > 2 * SILENT
+    if not heard.any():
+        return None
+    apart = (own + other - 2 * product)[heard]
+    return bool((apart <= 10 ** (SAME_DB / 10) * (own + other)[heard]).all())
+
 
 @compiled("void(float32[::1], float32[::1], int64, int64, float64[::1])")
 def _products(left, right, lo, hi, sums):  # type: ignore[no-untyped-def]

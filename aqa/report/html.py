@@ -15,6 +15,7 @@ from aqa import __version__
 from aqa.incidents import Incident, incidents
 from aqa.model import Analysis, EventRow, Finding, RecordingRow, StreamRow
 from aqa.report import bars, charts, lanes, streams, verdict, words
+from aqa.report.about import about
 from aqa.report.clips import Clip
 from aqa.report.data import SCHEMA, settings_sha256
 from aqa.report.event_lanes import lettered
@@ -90,6 +91,7 @@ def report_html(analysis: Analysis, clips: Mapping[str, Clip]) -> str:
         intended=[item for item in analysis.findings if item.cause == "intended"],
         facts_of=_facts_of,
         not_measured=json.loads(event.not_measured),
+        about=[line for row in analysis.recordings for line in about(row)],
         problems=json.loads(event.problems),
         inputs=json.loads(event.inputs),
         overrides=_overrides(event),

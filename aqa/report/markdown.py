@@ -8,6 +8,7 @@ from aqa import __version__
 from aqa.incidents import incidents
 from aqa.model import Analysis, Finding
 from aqa.report import streams, verdict, words
+from aqa.report.about import about
 from aqa.report.data import settings_sha256
 from aqa.report.evidence import Told, told
 from aqa.report.facts import facts
@@ -47,7 +48,7 @@ def report_markdown(analysis: Analysis) -> str:
         ]
     lines += ["", "## Incidents", "", *_incidents(analysis), "", "## The event as a whole", *_whole(analysis)]
     lines += ["", "## Findings", "", *_findings(analysis)]
-    lines += ["", "## Recordings", "", *_recordings(analysis)]
+    lines += ["", "## Recordings", "", *_recordings(analysis), *_about(analysis)]
     lines += ["", "## Streams", "", *_streams(analysis), *_worst_streams(analysis)]
     lines += ["", "## Not measured", ""]
     for line in json.loads(event.not_measured):
@@ -163,6 +164,11 @@ def _recordings(analysis: Analysis) -> list[str]:
             for row in analysis.recordings
         ],
     )
+
+
+def _about(analysis: Analysis) -> list[str]:
+    lines = [f"- {escape(line)}" for row in analysis.recordings for line in about(row)]
+    return ["", *lines] if lines else []
 
 
 def _streams(analysis: Analysis) -> list[str]:

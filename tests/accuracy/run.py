@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
-from accuracy import peers
+from accuracy import files, markdown, peers
 from accuracy.evaluate import Heard, by, evaluate, matched, rates
 from accuracy.material import minutes_available
 from accuracy.opus import version
@@ -35,11 +35,34 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with ProcessPoolExecutor(given.jobs) as pool:
         done = list(_shown(pool.map(perform, tasks, chunksize=2), len(tasks)))
     _head(given, done)
-    _clean_table(done, given)
-    for kind in KINDS["audio"]:
+    if given.markdown:
+        print("\n".join(["", *markdown.table(done, tools_of, own_tools)]))
+    else:
+        _clean_table(done, given)
+    for kind in () if given.markdown else KINDS["audio"]:
         if given.kind in (None, kind):
             _class_table(kind, done, given)
+    if given.files and given.kind is None:
+        _files(given)
     print(f"\n{sum(d.seconds for d in done) / 60:.0f} minutes judged in {time.monotonic() - began:.0f} s")
+
+
+def _files(given: argparse.Namespace) -> None:
+    """Containers and a second recording of the room: other material than arrays of samples."""
+    lines = []
+    for name, row in files.evaluated(given.files).items():
+        low, high = row["interval"]
+        edges = f"{row['boundary_p50_ms']:.1f} / {row['boundary_p95_ms']:.1f}"
+        lines.append((name, str(row["observable"]), f"{row['recall']:.2f} [{low:.2f}, {high:.2f}]",
+                      f"{row['precision']:.2f}", f"{row['false_per_hour']:.1f}", f"{row['clean_minutes']:.0f}",
+                      edges, f"{row['f1_at_60']:.2f}"))  # fmt: skip
+    head = ("files", "n", "recall [95 %]", "precision", "false/h", "clean min", "edge p50/p95 ms", "F1@60/h")
+    if given.markdown:
+        print("\n| " + " |\n| ".join(" | ".join(row) for row in (head, ["---"] * len(head), *lines)) + " |")
+    else:
+        print("\n== files and second recordings; no peer does either")
+        for row in (head, *lines):
+            print(f"{row[0]:22}{row[1]:>4}  {row[2]:20}" + "".join(f"{cell:>17}" for cell in row[3:]))
 
 
 def _shown(done: Iterator[Done], count: int) -> Iterator[Done]:
@@ -58,6 +81,8 @@ def _options() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=2.0, help="of faulty sound per scenario, domain, recorder")
     parser.add_argument("--clean-minutes", type=float, default=8.0, help="of clean sound per domain and recorder")
     parser.add_argument("--no-peers", dest="peers", action="store_false", help="aqa alone: three times as fast")
+    parser.add_argument("--markdown", action="store_true", help="one compact table, for README")
+    parser.add_argument("--files", type=int, default=6, help="files per container and pairs of recordings; 0: none")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--date", default=datetime.date.today().isoformat(), help="printed in the head")

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sound import Sound, noise, quantised
 
+from aqa.measures.pair import same
 from aqa.measures.track import measure
 
 RATE = 8_000
@@ -36,3 +37,21 @@ def test_a_channel_alone_has_none_and_of_three_only_two():
     assert "pair" not in measure(Sound(quantised(np.zeros(9)), RATE))[0].series
     three = measure(Sound(np.zeros((3, RATE)), RATE))
     assert ["pair" in track.series for track in three] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [(1.0, True), (1.001, True), (1.02, False), (-1.0, False), (0.0, False)],
+)
+def test_false_stereo_is_the_same_sound_twice(other, expected):
+    """0.1 % of gain leaves a difference 66 dB down, 2 % one of 40 dB."""
+    x = noise(3, RATE)
+    sides = measure(Sound(np.stack([x, np.float32(other) * x]), RATE))
+    assert [same(track.series["pair"]) for track in sides] == [expected, expected]
+
+
+def test_a_second_of_true_stereo_tells_and_silence_tells_nothing():
+    one, two = noise(3, RATE), noise(3, RATE)
+    two[RATE : 2 * RATE] = noise(1, RATE, seed=3)
+    assert same(measure(Sound(np.stack([one, two]), RATE))[0].series["pair"]) is False
+    assert same(measure(Sound(np.zeros((2, RATE)), RATE))[0].series["pair"]) is None
