@@ -43,8 +43,8 @@ from aqa.whole import Whole
 MINUTE_S = 60.0
 STEPS = 40  # that a short event is cut into; a long one into minutes
 SHORTEST_S = 10.0
-OF_THE_SENDER = frozenset(("intended", "sender_capture"))
-"""Causes that lie with a microphone or a will: no load of a server makes them, whatever it coincides with."""
+NO_LOAD = frozenset("intended sender_capture sender_stall recorder elided_time playout_device".split())
+"""Causes that lie with one device, the recorder or a will: no load of a server makes them, whatever it is."""
 FAULTS = frozenset(
     "dropout attenuation concealment repetition discontinuity loss late stall concealed_audio interruption".split()
 )
@@ -124,7 +124,7 @@ def _means(quarters: Doubles) -> Doubles:
 
 def faults_per_minute(whole: Whole, steps: Steps) -> Doubles:
     """Seconds of faults per minute in each step; NaN where nothing was recorded and nobody sent."""
-    found = [f for f in whole.once if f.kind in FAULTS and f.cause not in OF_THE_SENDER]
+    found = [f for f in whole.once if f.kind in FAULTS and f.cause not in NO_LOAD]
     start, end = (np.array([getattr(f, name) for f in found], float) for name in ("start_s", "end_s"))
     seconds = spread(start, end, steps.length_s, 0, steps.count)
     covered = np.zeros(steps.count, np.bool_)
