@@ -13,15 +13,16 @@ A room that breaks from a certain size on will break again at that size.
 What fools it
 -------------
 Everything that grows over an evening coincides with everything else that does: this says "coincides", never "caused
-by". A series that stands still can't be held against anything. Faults that have one other cause, a speaker's uplink
-in the busy hour, coincide too: see whether they hit everybody.
+by". A series that stands still can't be held against anything. What one participant lost on the network, where
+that is most of it, is left out; faults that have another cause coincide too: see whether they hit everybody.
 
 Thresholds and their source
 ---------------------------
-Spearman's rho of 0.5 ("large", Cohen 1988) and odds by chance of 1 % or less, counted by shuffling the faults in
-blocks, which keeps bursts together. At least 8 steps with both series and 10 s of faults. The knee is the segmented
-fit that leaves the least squares; its interval by resampling. The finding runs from the first step at or above the
-knee to the last with faults.
+Spearman's rho of 0.5 ("large", Cohen 1988), as a share of the largest that ties allow, and odds by chance of 5 % or
+less, counted by shuffling the faults in blocks, which keeps bursts together: one burst on top of a ramp of forty
+steps has 2 %, however strong it is. At least 8 steps with both series and
+10 s of faults. The knee is the segmented fit that leaves the least squares; its interval by resampling. The finding
+runs from the first step at or above the knee to the last with faults.
 
 What to do
 ----------
@@ -29,14 +30,15 @@ Keep each room and server below the number at which faults began, or open the ev
 servers. Hold that number against what the servers were built for; repeat it in a load test before the next event.
 """
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from aqa.detector import detector, setting
 from aqa.measures.bins import spread
-from aqa.measures.knee import Correlation, Knee, correlation, knee
+from aqa.measures.knee import Correlation, Knee, correlation, knee, uncertainty
 from aqa.model import Doubles, Finding, evidence
 from aqa.whole import Whole
 
@@ -45,6 +47,8 @@ STEPS = 40  # that a short event is cut into; a long one into minutes
 SHORTEST_S = 10.0
 NO_LOAD = frozenset("intended sender_capture sender_stall recorder elided_time playout_device".split())
 """Causes that lie with one device, the recorder or a will: no load of a server makes them, whatever it is."""
+MOST = 0.5
+"""Share of what was lost on the network, above which it is the matter of one participant."""
 FAULTS = frozenset(
     "dropout attenuation concealment repetition discontinuity loss late stall concealed_audio interruption".split()
 )
@@ -54,8 +58,8 @@ FAULTS = frozenset(
 class Settings:
     """When faults coincide with a series."""
 
-    min_rho: float = setting(0.5, "", "Spearman's rank correlation")
-    max_p: float = setting(0.01, "0 to 1", "odds by chance")
+    min_rho: float = setting(0.5, "", "Spearman's rank correlation, of the largest that ties allow")
+    max_p: float = setting(0.05, "0 to 1", "odds by chance")
     most_lag_min: float = setting(5.0, "min", "longest time by which faults may come after")
     min_faults_s: float = setting(10.0, "s", "faults in the whole event, at least")
 
@@ -88,7 +92,10 @@ def capacity(whole: Whole, settings: Settings) -> Iterator[Finding]:
         if bend is not None:
             matches.append(_Match(name, unit, values, found, bend))
     if matches:
-        best = max(matches, key=lambda one: (round(one.found.rho, 3), one.name == "listeners"))
+        most = max(one.found.rho for one in matches)
+        best = next(
+            one for one in matches if one.found.rho >= most - uncertainty(one.found.values)
+        )  # listeners first
         yield _finding(whole, steps, best, matches, faults)
 
 
@@ -124,13 +131,32 @@ def _means(quarters: Doubles) -> Doubles:
 
 def faults_per_minute(whole: Whole, steps: Steps) -> Doubles:
     """Seconds of faults per minute in each step; NaN where nothing was recorded and nobody sent."""
-    found = [f for f in whole.once if f.kind in FAULTS and f.cause not in NO_LOAD]
+    found = _not_of_one(whole, [f for f in whole.once if f.kind in FAULTS and f.cause not in NO_LOAD])
     start, end = (np.array([getattr(f, name) for f in found], float) for name in ("start_s", "end_s"))
     seconds = spread(start, end, steps.length_s, 0, steps.count)
     covered = np.zeros(steps.count, np.bool_)
     for first, last in [*whole.recorded().tolist(), *((s.first_s, s.last_s) for s in whole.sent)]:
         covered[max(int(first // steps.length_s), 0) : max(int(last // steps.length_s) + 1, 0)] = True
     return np.where(covered, seconds * MINUTE_S / steps.length_s, np.nan)
+
+
+def _not_of_one(whole: Whole, found: Sequence[Finding]) -> Sequence[Finding]:
+    """Without what one participant of several lost on the network, where that is most of it: a bad uplink of one."""
+    known = {item.finding_id: item for item in found}
+
+    def who(item: Finding) -> str | None:
+        because = known.get(item.cause_finding_id or "", item)
+        return because.track or because.stream
+
+    lost = Counter[str | None]()
+    for item in found:
+        if item.cause == "network_loss":
+            lost[who(item)] += item.duration_s  # type: ignore[assignment]
+    several = len({one.participant or one.stream for one in whole.sent}) > 1
+    if not several or not lost or max(lost.values()) <= MOST * sum(lost.values()):
+        return found
+    worst = lost.most_common(1)[0][0]
+    return [item for item in found if item.cause != "network_loss" or who(item) != worst]
 
 
 def _finding(whole: Whole, steps: Steps, best: _Match, matches: list[_Match], faults: Doubles) -> Finding:
@@ -146,7 +172,7 @@ def _finding(whole: Whole, steps: Steps, best: _Match, matches: list[_Match], fa
         value=float(f"{best.bend.at:.4g}"),
         unit=best.unit,
         severity="major",
-        confidence=round(min(0.95, 0.5 + best.found.rho / 2), 2),
+        confidence=round(min(0.95, 0.5 + best.found.rho / 2, 1 - 5 * best.found.p), 2),
         evidence=evidence(
             coincides_with=best.name,
             knee=best.bend.at,

@@ -62,10 +62,11 @@ def hum(track: Track, settings: Settings) -> Iterator[Finding]:
         return
     values = track.series["hum"].values.astype(np.float64)
     end_s = track.samples / track.sample_rate_hz
-    for mains in MAINS_HZ:
-        family = _Family(values, mains)
-        pairs = family.shown(settings, track.levels.active_speech_dbfs)
-        for first, last in true_runs(pairs).tolist():
+    families = [_Family(values, mains) for mains in MAINS_HZ]
+    shown = [family.shown(settings, track.levels.active_speech_dbfs) for family in families]
+    both = np.logical_and.reduce(shown)  # mains have one frequency: a sound that repeats exactly has lines everywhere
+    for family, pairs in zip(families, shown, strict=True):
+        for first, last in true_runs(pairs & ~both).tolist():
             # a pair more than there are pairs; the last half minute may be cut short by the recording's end
             if (last + 1 - first) * HUM_S >= settings.min_duration_s:
                 yield _finding(track, family, (first, last + 1), end_s)

@@ -11,14 +11,13 @@ from aqa.model import Doubles
 
 SHUFFLES = 999  # the odds by chance are counted, not assumed
 WEAK = 0.3  # "medium" (Cohen 1988): below it a tenth of the shuffles will do
-SAME = 0.02  # of two lags that are this near to equally good the shorter one is meant
 LEAST = 8  # values that both series have: with fewer nothing is said
 RESAMPLED = 200  # of the knee: its interval is between the 2.5th and 97.5th percentile of these
 
 
 @dataclass(frozen=True)
 class Correlation:
-    """Spearman's rank correlation at the lag that suits best."""
+    """Spearman's rank correlation, of the largest that ties allow, at the lag that suits best."""
 
     rho: float
     lag: int  # steps that the second series comes after the first
@@ -67,14 +66,24 @@ def _best(driver: Doubles, effect: Doubles, most_lag: int) -> tuple[float, int, 
         if known.sum() >= LEAST:
             found.append((_rank_correlation(x[known], y[known]), lag, int(known.sum())))
     most = max((rho for rho, _, _ in found), default=0.0)
-    return next((one for one in found if one[0] >= most - SAME), None)
+    return next((one for one in found if one[0] >= most - uncertainty(one[2])), None)
+
+
+def uncertainty(values: int) -> float:
+    """The standard error of no rank correlation (Kendall 1948): of two that are as good, the simpler is meant."""
+    return float(1 / np.sqrt(values - 1))
 
 
 def _rank_correlation(x: Doubles, y: Doubles) -> float:
+    """Spearman's rho as a share of the largest that tied values allow: 1 if y never falls where x rises.
+
+    Without ties that is rho itself. Faults that begin beyond a point are nothing, many times over, before it: of
+    forty values with nine faults the largest rho is 0.72, however strictly they follow.
+    """
     a, b = _ranks(x), _ranks(y)
     a, b = a - a.mean(), b - b.mean()
-    scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
-    return float((a * b).sum()) / scale if scale > 0 else 0.0
+    largest = float((np.sort(a) * np.sort(b)).sum())
+    return float((a * b).sum()) / largest if largest > 0 else 0.0
 
 
 def _ranks(values: Doubles) -> Doubles:

@@ -101,14 +101,18 @@ def _echo(night: Story, said: list[tuple[str, float, float]], random: np.random.
     night.truth.append(Fault("alice", start, end, "sender_capture", frozenset(("echo",))))
 
 
+MOST_PER_S = 0.4
+
+
 def _everybody(night: Story, random: np.random.Generator) -> None:
     """Past the knee the server loses packets of all, more of them the more listen; now and then it stands still."""
     at = next(t for t in np.arange(0, CRASH_S, 0.5).tolist() if listeners(t) > KNEE)
     while True:
-        over = (listeners(at) - KNEE) / KNEE
-        at += random.exponential(1.0 / (0.04 + 0.5 * over))
+        at += random.exponential(1 / MOST_PER_S)
         if at > CRASH_S - 6:
             return
+        if random.uniform() > (0.04 + 0.5 * (listeners(at) - KNEE) / KNEE) / MOST_PER_S:
+            continue  # thinned: as many as the listeners of that moment make
         length = random.uniform(0.8, 1.6) if random.uniform() < 0.2 else 0.02 * int(random.integers(2, 12))
         for name in NAMES:
             begin = at + random.uniform(0, 0.25)
