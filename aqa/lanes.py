@@ -7,7 +7,9 @@ what follows a connection from one frame to the next waits for all before it: th
 
 import threading
 from collections.abc import Iterator
+from itertools import chain
 
+from aqa.chunks import CHUNK_BYTES
 from aqa.frames import LANES, Records, Table
 
 
@@ -56,7 +58,14 @@ class _Turns:
 
 def fill(table: Table, found: Iterator[Records]) -> None:
     """Parse all records into `table`; what goes wrong is raised when all before it are there."""
-    turns = _Turns(found)
+    first = next(found, None)
+    if first is None:
+        return
+    if len(first.buffer) < CHUNK_BYTES // 2:  # a short log is worth no threads, each of which keeps memory
+        for number, records in enumerate(chain([first], found)):
+            table.add(records, number)
+        return
+    turns = _Turns(chain([first], found))
     tables = {0: table}
 
     def run(lane: int) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from streams import stream
 
+from aqa.chunks import CHUNK_BYTES
 from aqa.frames import Records, Table
 from aqa.grouping import Rows, grouped
 from aqa.lanes import fill
@@ -182,7 +183,7 @@ def test_records_go_to_threads_in_turn_and_all_are_added_before_an_error_is_rais
     def found() -> Iterator[Records]:
         for at in range(50):
             offset[0] = at  # a format uses its arrays again
-            yield Records(np.zeros(0, np.uint8), offset, offset, offset, offset, offset)
+            yield Records(np.zeros(CHUNK_BYTES, np.uint8), offset, offset, offset, offset, offset)
         raise OSError("gone")
 
     with pytest.raises(OSError, match="gone"):
@@ -199,7 +200,7 @@ def test_what_goes_wrong_in_a_thread_is_raised(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(Table, "add", add)
     none = np.zeros(0, np.int64)
     with pytest.raises(MemoryError, match="full"):
-        fill(Table(), (Records(np.zeros(0, np.uint8), none, none, none, none, none) for _ in range(50)))
+        fill(Table(), (Records(np.zeros(CHUNK_BYTES, np.uint8), none, none, none, none, none) for _ in range(50)))
 
 
 def test_no_kernel_needs_the_compiler_once_it_is_kept() -> None:
