@@ -83,7 +83,6 @@ class Table:
         self._slots = np.zeros(SLOTS, np.int32)
         self._known = (self._keys[: MAX_KEYS // LANES], self._slots, self.tcp)
         self._work = (np.zeros(5, np.uint64), np.zeros((ROOM, 2), np.int64))
-        self._own = 0  # keys before those of others
         self._others: list[tuple[Rows, Ints]] = []  # with where each of their keys stands here
 
     def add(self, records: Records, number: int = 0, wait: Callable[[], None] | None = None) -> None:
@@ -118,8 +117,6 @@ class Table:
         """Add what another thread has gathered of the same log; neither takes anything more."""
         places = np.empty(other._count, np.int64)
         theirs, key = other._keys[: other._count], self._work[0]
-        if not self._others:
-            self._own = self._count
         self._count = adopt_kernel(theirs, self._count, self._keys, self._slots, key, places)
         self._others.append((other.rows, places))
         self.messages = sorted(self.messages + other.messages, key=lambda message: message.number)[:MAX_MESSAGES]
@@ -147,8 +144,7 @@ class Table:
 
     def grouped(self) -> Grouped:
         """The rows of each key; nothing may be added afterwards."""
-        own = self._own if self._others else self._count
-        return grouped([(self.rows, np.arange(own)), *self._others])
+        return grouped([(self.rows, np.arange(self._count)), *self._others])
 
     def ends(self, key: int) -> tuple[str, str, int]:
         """Source and destination of a key as text, and its SSRC."""

@@ -66,14 +66,12 @@ def fill(table: Table, found: Iterator[Records]) -> None:
             table.add(records, number)
         return
     turns = _Turns(chain([first], found))
-    tables = {0: table}
+    tables = [table, *(Table(tcp=table.tcp) for _ in range(1, LANES))]
 
     def run(lane: int) -> None:
         number = lane
         try:
             while (records := turns.records(number)) is not None:
-                if lane not in tables:  # a short log needs none
-                    tables[lane] = Table(tcp=table.tcp)
                 tables[lane].add(records, number, lambda at=number: turns.wait(at))  # type: ignore[misc]
                 number += LANES
         except BaseException as error:  # raised below
@@ -85,8 +83,7 @@ def fill(table: Table, found: Iterator[Records]) -> None:
     run(0)
     for thread in threads:
         thread.join()
-    for lane in range(1, LANES):
-        if lane in tables:
-            table.absorb(tables[lane])
+    for other in tables[1:]:
+        table.absorb(other)
     if turns.error is not None:
         raise turns.error
