@@ -32,6 +32,10 @@ def _hull_kernel(x, y, size, least, hull):  # type: ignore[no-untyped-def]
         for i in range(b * size, min((b + 1) * size, len(x))):
             if inside and i != least[b] and (y[i] - y[before]) * run >= rise * (x[i] - x[before]):
                 continue
+            if n and x[i] == x[hull[n - 1]]:
+                if y[i] >= y[hull[n - 1]]:
+                    continue
+                n -= 1
             while n >= 2 and (x[hull[n - 1]] - x[hull[n - 2]]) * (y[i] - y[hull[n - 2]]) <= (
                 y[hull[n - 1]] - y[hull[n - 2]]
             ) * (x[i] - x[hull[n - 2]]):
