@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import BinaryIO
 
 import numpy as np
@@ -42,6 +43,27 @@ def _scatter_kernel(rows, place, out):  # type: ignore[no-untyped-def]
 def _count_kernel(rows, counts):  # type: ignore[no-untyped-def]
     for i in range(len(rows)):
         counts[rows[i, 3] & np.uint64(0xFFFFFFFF)] += 1
+
+
+@compiled("void(uint64[:, ::1], uint64[:, ::1], uint64[:, ::1])")
+def _merge_kernel(one, other, out):  # type: ignore[no-untyped-def]
+    """Rows of two piles in the order of the file, by the number of the records that they are from."""
+    i, j = 0, 0
+    for n in range(len(out)):
+        if j == len(other) or (i < len(one) and one[i, 3] >> NUMBER <= other[j, 3] >> NUMBER):
+            for word in range(4):
+                out[n, word] = one[i, word]
+            i += 1
+        else:
+            for word in range(4):
+                out[n, word] = other[j, word]
+            j += 1
+
+
+def _merged(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    out = np.empty((len(one) + len(other), 4), np.uint64)
+    _merge_kernel(one, other, out)
+    return out
 
 
 @dataclass(frozen=True)
@@ -150,7 +172,4 @@ class Grouped:
     def rows(self, key: int) -> NDArray[np.void]:
         """Rows of a key (dtype ROW), in file order."""
         parts = [pile.of(int(local[key])) for pile, local in self._piles if local[key] >= 0]
-        whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
-        if len(parts) > 1:
-            whole = whole[np.argsort(whole[:, 3] >> NUMBER, kind="stable")]
-        return whole.view(ROW)[:, 0]
+        return reduce(_merged, parts).view(ROW)[:, 0]

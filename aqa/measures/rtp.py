@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from aqa.measures.arrivals import Arrivals
 from aqa.measures.clock import STATIC, infer_clock, named_clock
 from aqa.measures.payload import OPUS_HZ, is_opus, levels_dbov, opus_copies, red_type
 from aqa.measures.sequence import MAX_DROPOUT, extend, seen_before, small_steps, stretches, unwrap_time
@@ -19,39 +20,6 @@ from aqa.model import Flags, Ints, Reported, Stream
 MIN_PACKETS = 5  # fewer do not tell RTP from chance
 _STATIC_HZ = np.array([STATIC[kind][1] if kind in STATIC else 0 for kind in range(256)], np.int64)
 _STATIC_HZ[19] = 8000  # reserved by RFC 3551 table 4: comfort noise of old senders
-
-
-@dataclass(frozen=True)
-class Arrivals:
-    """Packets of one (flow, SSRC) as they came; one value per packet in each array."""
-
-    arrival_ns: Ints
-    sequence: NDArray[np.uint16]
-    timestamp: NDArray[np.uint32]
-    payload_types: NDArray[np.uint8]
-    marker: Flags
-    payload_bytes: Ints
-    head: NDArray[np.uint16]  # first two bytes of payload
-    copies: NDArray[np.uint8]  # read as RED: blocks before the newest
-    primary: NDArray[np.uint8]  # read as RED: payload type of the newest
-    extension: NDArray[np.uint16]  # header extension elements of one byte: id << 8 | value
-    extension_2: NDArray[np.uint16]
-
-    @classmethod
-    def of(cls, rows: NDArray[np.void]) -> "Arrivals":
-        """From rows of dtype `aqa.parse.ROW`."""
-        kind: NDArray[np.uint8] = np.ascontiguousarray(rows["type"])
-        return cls(
-            np.ascontiguousarray(rows["arrival_ns"]), np.ascontiguousarray(rows["sequence"]),
-            np.ascontiguousarray(rows["timestamp"]), kind & np.uint8(127), kind > 127,
-            rows["payload_bytes"].astype(np.int64), np.ascontiguousarray(rows["head"]),
-            np.ascontiguousarray(rows["copies"]), np.ascontiguousarray(rows["primary"]),
-            np.ascontiguousarray(rows["extension"]), np.ascontiguousarray(rows["extension_2"]),
-        )  # fmt: skip
-
-    def where(self, keep: Flags) -> "Arrivals":
-        """The packets that `keep` marks."""
-        return Arrivals(*(getattr(self, name)[keep] for name in self.__dataclass_fields__))
 
 
 def telephone_events(packets: Arrivals, codecs: Mapping[int, str]) -> Flags:
