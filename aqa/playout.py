@@ -14,7 +14,7 @@ import numpy as np
 
 from aqa.compiled import compiled
 from aqa.measures.bins import spread
-from aqa.measures.fixed import LATE, LOST, Run, fixed, pieces, sweep_of
+from aqa.measures.fixed import LATE, LOST, Run, fixed, pieces, sweep_of_slots
 from aqa.measures.floor import NEVER
 from aqa.measures.neteq import THROWN_AWAY, WAITED_FOR, adaptive
 from aqa.measures.neteq_delay import PRESETS
@@ -192,7 +192,7 @@ def sweep(stream: Stream, delays_ms: Sequence[float] = SWEEP_MS) -> list[Choice]
 def sweep_slots(slots: Slots, delays_ms: Sequence[float] = SWEEP_MS) -> list[Choice]:
     """As `sweep`, from slots made before."""
     delays = sorted(delays_ms)
-    rows = sweep_of(pieces(slots), np.array([round(ms * 1e6) for ms in delays], np.int64)).tolist()
+    rows = sweep_of_slots(slots, np.array([round(ms * 1e6) for ms in delays], np.int64)).tolist()
     return [Choice(ms, late, holes, ns * 1e-9) for ms, (late, holes, ns) in zip(delays, rows, strict=True)]
 
 

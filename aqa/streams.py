@@ -12,6 +12,7 @@ from aqa.emodel import Row
 from aqa.heard import estimate_columns, playout_columns
 from aqa.measures import delay, loss, rtp, skew
 from aqa.measures.bins import quantiles, spread
+from aqa.measures.order import order_of
 from aqa.model import SecondRow, Stream, StreamRow
 from aqa.playout import MAX_SECONDS, Buffer, Played, play
 from aqa.reported import reported_columns
@@ -35,7 +36,8 @@ def stream_row(
     delay_ms = delay.relative_delay_ms(stream)
     runs = loss.loss_runs(stream, delay_ms)
     base_s = (stream.log_start_ns - base_ns) * 1e-9
-    extents = rtp.reorder_extents(stream)
+    order = order_of(stream)
+    extents = rtp.reorder_extents(stream) if order.reordered else np.zeros(0, np.int64)
     return StreamRow(
         log=stream.log,
         ssrc=f"0x{stream.ssrc:08x}",
@@ -51,15 +53,15 @@ def stream_row(
         expected=expected,
         lost=lost,
         loss_pct=100 * lost / expected,
-        duplicates=int(stream.duplicate.sum()),
-        reordered=len(extents),
+        duplicates=order.duplicates,
+        reordered=order.reordered,
         reorder_extent_max=int(extents.max(initial=0)),
         resets=sum(stream.stretch_reset[1:]),
         changes=json.dumps(changes(played, base_s)),
-        steps_back=int((np.diff(stream.sequence[~stream.duplicate]) < 0).sum()),
-        first_s=(int(stream.arrival_ns.min()) - base_ns) * 1e-9,
-        last_s=(int(stream.arrival_ns.max()) - base_ns) * 1e-9,
-        delta_max_ms=float(delay.pauses_ms(stream).max()) if stream.timed else None,
+        steps_back=order.steps_back,
+        first_s=(order.first_ns - base_ns) * 1e-9,
+        last_s=(order.last_ns - base_ns) * 1e-9,
+        delta_max_ms=order.pause_ns * 1e-6 if stream.timed else None,
         skew_ppm=skew.skew_ppm(stream),
         **reported_columns(stream, base_ns),
         **_timing(stream, delay_ms),
