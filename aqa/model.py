@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -552,6 +553,21 @@ class Stream:
     level_dbov: NDArray[np.int16]  # audio level from the header extension of RFC 6464; NO_LEVEL where there is none
     reported: "Reported | None" = None  # what RTCP in the same log says of it
     timed: bool = True  # whether arrival_ns are times of arrival; else media time, and nothing is said of delay
+
+    @cached_property
+    def media_s(self) -> Doubles:
+        """Media time of each packet in seconds, from an arbitrary zero per stretch; NaN where the clock is unknown.
+
+        Read-only, as it is made once.
+        """
+        if len(self.stretch_clock_hz) == 1 and len(self.timestamp):  # nearly all: no look-up per packet
+            out = (self.timestamp - self.timestamp[0]) / (self.clock_rate_hz or np.nan)
+        else:
+            hz = np.array([np.nan if rate is None else float(rate) for rate in self.stretch_clock_hz])
+            starts = np.flatnonzero(np.diff(self.stretch, prepend=-1))
+            out = (self.timestamp - self.timestamp[starts][self.stretch]) / hz[self.stretch]
+        out.flags.writeable = False
+        return np.asarray(out, np.float64)
 
 
 COUNTERS = (

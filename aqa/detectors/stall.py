@@ -34,7 +34,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aqa.detector import detector, setting
-from aqa.measures.delay import media_s, pauses_ms
+from aqa.measures.delay import pauses_ms
 from aqa.model import Doubles, Finding, Stream, evidence
 
 
@@ -83,7 +83,7 @@ def stall(stream: Stream, settings: Settings) -> Iterator[Finding]:
 
 def _media(stream: Stream) -> Doubles:
     """Media time in seconds; by the stream's usual pace where the clock rate is unknown."""
-    media = media_s(stream)
+    media = stream.media_s.copy()
     unknown = np.isnan(media)
     if unknown.any():
         ticks = np.diff(stream.timestamp)

@@ -1,6 +1,7 @@
 """Packets of one flow and SSRC as they came: the columns that all measures of packets begin with."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ class Arrivals:
             np.int64, np.uint16, np.uint32, np.uint8, np.bool_, np.int64, np.uint16, np.uint8, np.uint8, np.uint16,
             np.uint16,
         )  # fmt: skip
-        columns = tuple(np.empty(len(rows), kind) for kind in kinds)
+        columns: tuple[Any, ...] = tuple(np.empty(len(rows), kind) for kind in kinds)
         _columns_kernel(np.ascontiguousarray(rows).view(np.uint64).reshape(-1, 4), columns)
         return cls(*columns)
 

@@ -5,21 +5,12 @@ All of it needs the RTP clock rate. Where a stretch's rate is unknown the values
 
 import numpy as np
 
-from aqa.compiled import compiled
+from aqa.compiled import compiled, int64, uint64
 from aqa.measures.window import least_after
 from aqa.model import Doubles, Stream
 
 WINDOW_S = 2.0  # NetEq's history for relative arrival delay (decision_logic.cc, kPacketHistorySizeMs)
 MAX_MARKER_SHARE = 0.2
-
-
-def media_s(stream: Stream) -> Doubles:
-    """Media time of each packet in seconds, from an arbitrary zero per stretch; NaN where the clock is unknown."""
-    if len(stream.stretch_clock_hz) == 1 and len(stream.timestamp):  # nearly all: no look-up per packet
-        return np.asarray((stream.timestamp - stream.timestamp[0]) / (stream.clock_rate_hz or np.nan), np.float64)
-    hz = np.array([np.nan if rate is None else float(rate) for rate in stream.stretch_clock_hz])
-    starts = np.flatnonzero(np.diff(stream.stretch, prepend=-1))
-    return np.asarray((stream.timestamp - stream.timestamp[starts][stream.stretch]) / hz[stream.stretch], np.float64)
 
 
 @compiled(
@@ -28,13 +19,13 @@ def media_s(stream: Stream) -> Doubles:
 def _jitter_kernel(  # type: ignore[no-untyped-def]
     arrival_ns, media, stretch, duplicate, auxiliary, marker, markers_count, out
 ):
-    jitter, last = 0.0, -1
-    for i in range(len(out)):
+    jitter, last, some = 0.0, uint64(0), False
+    for i in range(uint64(0), uint64(len(out))):
         out[i] = np.nan
         if duplicate[i] or auxiliary[i] or not np.isfinite(media[i]):
             continue
-        if last < 0 or stretch[i] != stretch[last]:
-            jitter = 0.0  # nothing to compare with yet
+        if not some or stretch[i] != stretch[last]:
+            jitter, some = 0.0, True  # nothing to compare with yet
         else:
             if not (markers_count and marker[i]):
                 arrived = (arrival_ns[i] - arrival_ns[last]) * 1e-6
@@ -57,36 +48,41 @@ def jitter_ms(stream: Stream, *, talkspurts: bool = True) -> Doubles:
     markers_count = not talkspurts and bool(np.mean(stream.marker) < MAX_MARKER_SHARE)
     out = np.empty(len(stream.sequence))
     _jitter_kernel(
-        stream.arrival_ns, media_s(stream), stream.stretch, stream.duplicate, stream.auxiliary, stream.marker,
+        stream.arrival_ns, stream.media_s, stream.stretch, stream.duplicate, stream.auxiliary, stream.marker,
         markers_count, out,
     )  # fmt: skip
     return out
 
 
-@compiled("boolean(float64[::1], float64[::1], int32[::1], float64, float64[::1], float64[:, ::1])")
+@compiled(
+    "boolean(int64[::1], float64[::1], int32[::1], boolean[::1], int64, float64, float64[::1], float64[:, ::1])"
+)
 def _delay_kernel(  # type: ignore[no-untyped-def]
-    arrival_s, media, stretch, window_s, out, work
+    arrival_ns, media, stretch, auxiliary, zero_ns, window_s, out, work
 ):
     """By a moving minimum (`window`) over the packets that have media time; false where arrival falls, undone."""
     when, value, least = work[0], work[1], work[2]
-    begin, turn, n, last, back = 0, 0, 0, -1, np.inf
-    for i in range(len(out)):
-        out[i] = np.nan
-        if np.isnan(media[i]):
+    one = uint64(1)
+    begin = turn = n = last = uint64(0)
+    back = np.inf
+    for i in range(uint64(0), uint64(len(out))):
+        if auxiliary[i] or np.isnan(media[i]):
+            out[i] = np.nan
             continue
-        if last >= 0 and stretch[i] != stretch[last]:
+        if stretch[i] != stretch[last]:
             begin, turn, back = n, n, np.inf
-        when[n], value[n] = arrival_s[i], arrival_s[i] - media[i]
-        if n > begin and when[n] < when[n - 1]:
+        came = (arrival_ns[i] - zero_ns) * 1e-9
+        when[n], value[n] = came, came - media[i]
+        if n > begin and came < when[n - one]:
             return False
         back = min(back, value[n])
-        while when[begin] < when[n] - window_s:
-            begin += 1
+        while when[begin] < came - window_s:
+            begin += one
         if begin > turn:
-            least_after(value, begin, n + 1, least)
-            turn, back = n + 1, np.inf
+            least_after(value, begin, n + one, least)
+            turn, back = n + one, np.inf
         out[i] = (value[n] - (min(back, least[begin]) if begin < turn else back)) * 1e3
-        n += 1
+        n += one
         last = i
     return True
 
@@ -119,12 +115,16 @@ def relative_delay_ms(stream: Stream) -> Doubles:
 
     The moving minimum takes drift out. NaN for telephone events, and where clock or times of arrival are unknown.
     """
-    media = media_s(stream)
-    media[stream.auxiliary | (not stream.timed)] = np.nan
-    arrival_s = (stream.arrival_ns - stream.log_start_ns) * 1e-9
-    out = np.empty(len(media))
-    if not _delay_kernel(arrival_s, media, stream.stretch, WINDOW_S, out, np.empty((3, len(media)))):
-        _delay_by_queue(arrival_s, media, stream.stretch, WINDOW_S, out, np.empty(len(media) + 1, np.int64))
+    media, out = stream.media_s, np.empty(len(stream.sequence))
+    if not stream.timed:
+        return np.full(len(out), np.nan)
+    if not _delay_kernel(
+        stream.arrival_ns, media, stream.stretch, stream.auxiliary, stream.log_start_ns, WINDOW_S, out,
+        np.empty((3, len(out))),
+    ):  # fmt: skip
+        arrival_s = (stream.arrival_ns - stream.log_start_ns) * 1e-9
+        known = np.where(stream.auxiliary, np.nan, media)
+        _delay_by_queue(arrival_s, known, stream.stretch, WINDOW_S, out, np.empty(len(out) + 1, np.int64))
     return out
 
 
@@ -133,19 +133,20 @@ def _ipdv_kernel(  # type: ignore[no-untyped-def]
     arrival_ns, sequence, media, stretch, duplicate, auxiliary, zero_ns, out
 ):
     """As `ipdv_ms` where sequence numbers rise: how many pairs there are; -1 where they do not."""
-    n, last, before = 0, -1, 0.0
-    for i in range(len(out)):
+    n = last = uint64(0)
+    some, before = False, 0.0
+    for i in range(uint64(0), uint64(len(out))):
         if duplicate[i] or auxiliary[i] or not np.isfinite(media[i]):
             continue
         delay = (arrival_ns[i] - zero_ns) * 1e-9 - media[i]
-        if last >= 0:
+        if some:
             if sequence[i] < sequence[last]:
                 return -1
             if sequence[i] - sequence[last] == 1 and stretch[i] == stretch[last]:
                 out[n] = abs(delay - before) * 1e3
-                n += 1
-        last, before = i, delay
-    return n
+                n += uint64(1)
+        last, before, some = i, delay, True
+    return int64(n)
 
 
 def ipdv_ms(stream: Stream) -> Doubles:
@@ -153,7 +154,7 @@ def ipdv_ms(stream: Stream) -> Doubles:
 
     Shape (pairs,); pairs over a loss, a reset, duplicates, telephone events and unknown clocks have none.
     """
-    media, out = media_s(stream), np.empty(len(stream.sequence))
+    media, out = stream.media_s, np.empty(len(stream.sequence))
     pairs = _ipdv_kernel(
         stream.arrival_ns, stream.sequence, media, stream.stretch, stream.duplicate, stream.auxiliary,
         stream.log_start_ns, out,

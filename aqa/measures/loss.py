@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aqa.compiled import compiled
 from aqa.measures.bins import quantiles
-from aqa.measures.delay import media_s, relative_delay_ms
+from aqa.measures.delay import relative_delay_ms
 from aqa.model import Doubles, Ints, Stream
 
 GMIN = 16  # RFC 3611 4.7.2: recommended
@@ -89,7 +89,7 @@ def _placed(
     """
     before, after = order[at], order[at + 1]
     arrival_s = (stream.arrival_ns[[before, after]] - stream.log_start_ns) * 1e-9
-    media = media_s(stream)
+    media = stream.media_s
 
     def step_at(which: Ints) -> Doubles:
         """Media time per packet from place `which` in order to the next; NaN outside, and over a new stretch."""

@@ -4,7 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aqa.compiled import compiled
-from aqa.measures.delay import media_s
 from aqa.model import Doubles, Stream
 
 MAX_BEND_S = 0.005  # between a half and the whole: the hull's own error is under 1 ms, queues that move are not
@@ -104,7 +103,7 @@ def _points_kernel(arrival_ns, media, stretch, auxiliary, x, y):  # type: ignore
 
 def _delay_points(stream: Stream) -> tuple[Doubles, Doubles] | None:
     """Media time and delay of the longest stretch with a clock, ordered by media time, both from 0; seconds."""
-    media = media_s(stream)
+    media = stream.media_s
     x, y = np.empty(len(media)), np.empty(len(media))
     n = _points_kernel(stream.arrival_ns, media, stream.stretch, stream.auxiliary, x, y) if stream.timed else 0
     if n >= 0:

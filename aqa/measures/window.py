@@ -6,13 +6,16 @@ is known, of the newer one the least of all. When the older part is used up, the
 
 from typing import Any
 
-from aqa.compiled import inlined
+from aqa.compiled import inlined, uint64
 
 
 @inlined
 def least_after(value: Any, begin: int, end: int, least: Any) -> None:
     """The least of `value` from each index on, in `begin` to `end`."""
-    now = value[end - 1]
-    for i in range(end - 1, begin - 1, -1):
+    one = uint64(1)  # places without a sign are never taken to count from the end: half the time
+    i = uint64(end)
+    now = value[i - one]
+    while i > uint64(begin):
+        i -= one
         now = min(now, value[i])
         least[i] = now

@@ -69,7 +69,7 @@ def test_relative_delay_agrees_with_its_naive_twin(late_ms: list[int]) -> None:
     packets = [Packet(i * 0.05 + ms / 1000, i, i * 400) for i, ms in enumerate(late_ms)]
     found = stream(sorted(packets, key=lambda p: p.arrival_s))
     arrival = (found.arrival_ns - START_NS) * 1e-9
-    raw = arrival - delay.media_s(found)
+    raw = arrival - found.media_s
     window = [(arrival <= now) & (arrival >= now - delay.WINDOW_S) for now in arrival]
     window = [seen & (np.arange(len(raw)) <= i) for i, seen in enumerate(window)]
     expected = [1e3 * (raw[i] - raw[seen].min()) for i, seen in enumerate(window)]

@@ -33,12 +33,15 @@ def made(steps: list[tuple[int, int]]) -> Stream:
 
 @given(st.lists(st.tuples(st.integers(0, 700), st.integers(-50, 50)), min_size=1, max_size=150))
 def test_the_delays_of_both_kernels_are_alike(steps: list[tuple[int, int]]) -> None:
-    arrival = np.cumsum([step for step, _ in steps]) * 0.01
+    arrival_ns = np.cumsum([step for step, _ in steps]) * 10_000_000
+    arrival = arrival_ns * 1e-9
     media = arrival - np.array([late for _, late in steps]) * 0.001
+    event = np.arange(len(steps)) % 7 == 3
     media[::7] = np.nan
     stretch = np.repeat(np.arange(len(steps) // 40 + 1, dtype=np.int32), 40)[: len(steps)].copy()
     one, other = np.empty(len(media)), np.empty(len(media))
-    assert delay._delay_kernel(arrival, media, stretch, 2.0, one, np.empty((3, len(media))))
+    assert delay._delay_kernel(arrival_ns, media, stretch, event, 0, 2.0, one, np.empty((3, len(media))))
+    media[event] = np.nan
     delay._delay_by_queue(arrival, media, stretch, 2.0, other, np.empty(len(media), np.int64))
     for i in np.flatnonzero(np.isfinite(media)).tolist():
         near = [j for j in range(i + 1) if stretch[j] == stretch[i] and arrival[j] >= arrival[i] - 2.0]
@@ -48,9 +51,9 @@ def test_the_delays_of_both_kernels_are_alike(steps: list[tuple[int, int]]) -> N
 
 
 def test_a_capture_clock_set_back_is_left_to_the_queue() -> None:
-    arrival, media = np.array([0.0, 3.0, 1.0]), np.zeros(3)
-    none = np.zeros(3, np.int32)
-    assert not delay._delay_kernel(arrival, media, none, 2.0, np.empty(3), np.empty((3, 3)))
+    arrival_ns, media = np.array([0, 3, 1]) * 1_000_000_000, np.zeros(3)
+    none, event = np.zeros(3, np.int32), np.zeros(3, np.bool_)
+    assert not delay._delay_kernel(arrival_ns, media, none, event, 0, 2.0, np.empty(3), np.empty((3, 3)))
 
 
 @given(st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 2000)), min_size=1, max_size=150))
@@ -85,7 +88,7 @@ def test_slots_of_a_plain_stream_are_those_of_any(steps: list[tuple[int, int]]) 
 @given(STEPS)
 def test_delay_variation_of_neighbours(steps: list[tuple[int, int]]) -> None:
     one = made(steps)
-    media, first = delay.media_s(one), {}
+    media, first = one.media_s, {}
     for i, number in enumerate(one.sequence.tolist()):
         if np.isfinite(media[i]):
             first.setdefault(number, i)
@@ -103,7 +106,7 @@ def test_delay_variation_of_packets_out_of_order() -> None:
 @given(st.lists(st.integers(-5, 40), min_size=1, max_size=100))
 def test_points_for_the_skew(late_ms: list[int]) -> None:
     one = made([(30, late) for late in late_ms])
-    points, media = skew._delay_points(one), delay.media_s(one)
+    points, media = skew._delay_points(one), one.media_s
     if media[-1] - media[0] < skew.MIN_SKEW_SPAN_S:
         assert points is None
         return
@@ -115,7 +118,7 @@ def test_points_for_the_skew(late_ms: list[int]) -> None:
 @given(STEPS, st.integers(1, 5))
 def test_media_time_from_packet_to_packet(steps: list[tuple[int, int]], every: int) -> None:
     one = made(steps)
-    order, media, out = np.argsort(one.sequence, kind="stable"), delay.media_s(one), np.empty(len(one.sequence))
+    order, media, out = np.argsort(one.sequence, kind="stable"), one.media_s, np.empty(len(one.sequence))
     found = loss._steps_kernel(order, media, one.sequence, one.stretch, every, out)
     expected = [
         (media[b] - media[a]) / max(one.sequence[b] - one.sequence[a], 1)
