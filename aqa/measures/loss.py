@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from aqa.compiled import compiled
+from aqa.compiled import compiled, inlined, int64, uint64
 from aqa.measures.bins import quantiles
 from aqa.measures.delay import relative_delay_ms
 from aqa.model import Doubles, Ints, Stream
@@ -42,27 +42,49 @@ def loss_runs(stream: Stream, delay_ms: Doubles | None = None) -> LossRuns:
 
     `delay_ms` is what `relative_delay_ms` gives of the stream, where that is known already.
     """
-    if stream.duplicate.any():
-        order = np.flatnonzero(~stream.duplicate)
-        number = stream.sequence[order]
+    at = np.empty(len(stream.sequence), np.int64)
+    found = _gaps_kernel(stream.sequence, stream.duplicate, at) if len(stream.stretch_reset) == 1 else -1
+    if found >= 0:
+        order, number, at = np.arange(len(at)), stream.sequence, at[:found]
+        missing = number[at + 1] - number[at] - 1
     else:
-        order, number = np.arange(len(stream.sequence)), stream.sequence
-    if (number[1:] < number[:-1]).any():
-        order = order[np.argsort(number, kind="stable")]
-        number = stream.sequence[order]
-    missing = number[1:] - number[:-1] - 1
-    if len(stream.stretch_reset) > 1:
-        group = np.cumsum(stream.stretch_reset)[stream.stretch[order]]
-        missing[group[1:] != group[:-1]] = 0
-    at = np.flatnonzero(missing > 0)
+        order, number, missing, at = _gaps(stream)
     if not len(at):
         none, never = np.empty(0, np.int64), np.empty(0)
         return LossRuns(none, none, none, none, never, never, np.empty(0, np.bool_))
     before, after = order[at], order[at + 1]
     start_s, frame_s, timed = _placed(
-        stream, order, at, missing[at], relative_delay_ms(stream) if delay_ms is None else delay_ms
+        stream, order, at, missing, relative_delay_ms(stream) if delay_ms is None else delay_ms
     )
-    return LossRuns(number[at] + 1, missing[at], before, after, start_s, frame_s, timed)
+    return LossRuns(number[at] + 1, missing, before, after, start_s, frame_s, timed)
+
+
+@compiled("int64(int64[::1], boolean[::1], int64[::1])")
+def _gaps_kernel(sequence, duplicate, out):  # type: ignore[no-untyped-def]
+    """Places after which numbers are missing, and how many; -1 where the numbers do not rise all along."""
+    n, one = uint64(0), uint64(1)
+    for i in range(uint64(0), uint64(len(sequence))):
+        if duplicate[i]:
+            return -1
+        if i > 0 and sequence[i] != sequence[i - one] + 1:
+            if sequence[i] < sequence[i - one]:
+                return -1
+            out[n] = i - one
+            n += one
+    return int64(n)
+
+
+def _gaps(stream: Stream) -> tuple[Ints, Ints, Ints, Ints]:
+    """Packets in order of sequence, their numbers, and how many are missing after which, in any stream."""
+    order = np.flatnonzero(~stream.duplicate)
+    order = order[np.argsort(stream.sequence[order], kind="stable")]
+    number = stream.sequence[order]
+    missing = number[1:] - number[:-1] - 1
+    if len(stream.stretch_reset) > 1:
+        group = np.cumsum(stream.stretch_reset)[stream.stretch[order]]
+        missing[group[1:] != group[:-1]] = 0
+    at = np.flatnonzero(missing > 0)
+    return order, number, missing[at], at
 
 
 @compiled("int64(int64[::1], float64[::1], int64[::1], int32[::1], int64, float64[::1])")
@@ -79,6 +101,43 @@ def _steps_kernel(order, media, sequence, stretch, every, out):  # type: ignore[
     return n
 
 
+@inlined
+def _step(at, order, media, sequence, stretch):  # type: ignore[no-untyped-def]
+    """Media time per packet from place `at` in order to the next; NaN outside, and over a new stretch."""
+    if at < 0 or at > len(order) - 2:
+        return np.nan
+    one, other = order[at], order[at + 1]
+    if stretch[one] != stretch[other]:
+        return np.nan
+    return (media[other] - media[one]) / max(sequence[other] - sequence[one], 1)
+
+
+@compiled(
+    "void(int64[::1], int64[::1], int64[::1], int64[::1], int64, float64[::1], int64[::1], int32[::1], float64[::1],"
+    " float64, float64[::1], float64[::1], boolean[::1])"
+)
+def _place_kernel(  # type: ignore[no-untyped-def]
+    order, at, missing, arrival_ns, zero_ns, media, sequence, stretch, delay_ms, longest, start, frame, timed
+):
+    for i in range(len(at)):
+        before, after = order[at[i]], order[at[i] + 1]
+        even = _step(at[i], order, media, sequence, stretch)
+        left = _step(at[i] - 1, order, media, sequence, stretch)
+        right = _step(at[i] + 1, order, media, sequence, stretch)
+        beside = left if np.isnan(right) or left > right else right
+        came = (arrival_ns[before] - zero_ns) * 1e-9
+        timed[i] = np.isfinite(even) and even > 0
+        if timed[i]:
+            step = min(even, beside) if beside > 0 else even
+            frame[i] = min(step, longest)  # beside a pause of DTX a step is longer than its packet
+            due = came if np.isnan(delay_ms[before]) else came - delay_ms[before] * 1e-3  # without its own jitter
+            start[i] = due + step
+        else:
+            pause = max((arrival_ns[after] - zero_ns) * 1e-9 - came, 0.0)
+            frame[i] = min(pause / (missing[i] + 1), DEFAULT_FRAME_S)
+            start[i] = came + frame[i]
+
+
 def _placed(
     stream: Stream, order: Ints, at: Ints, missing: Ints, delay_ms: Doubles
 ) -> tuple[Doubles, Doubles, NDArray[np.bool_]]:
@@ -87,30 +146,14 @@ def _placed(
     RTP time between the neighbours is shared out evenly, which is exact while the frame length holds. It is no
     more than the longer of the steps beside the run: a DTX pause beside a loss is no part of it.
     """
-    before, after = order[at], order[at + 1]
-    arrival_s = (stream.arrival_ns[[before, after]] - stream.log_start_ns) * 1e-9
-    media = stream.media_s
-
-    def step_at(which: Ints) -> Doubles:
-        """Media time per packet from place `which` in order to the next; NaN outside, and over a new stretch."""
-        inside = np.clip(which, 0, len(order) - 2)
-        one, other = order[inside], order[inside + 1]
-        steps = (media[other] - media[one]) / np.maximum(stream.sequence[other] - stream.sequence[one], 1)
-        steps[(stream.stretch[one] != stream.stretch[other]) | (inside != which)] = np.nan
-        return np.asarray(steps, np.float64)
-
-    even, beside = step_at(at), np.fmax(step_at(at - 1), step_at(at + 1))
-    step = np.where(beside > 0, np.fmin(even, beside), even)
-    some = np.empty(len(order))
+    media, some = stream.media_s, np.empty(len(order))
     found = _steps_kernel(order, media, stream.sequence, stream.stretch, max(1, len(order) // 2000), some)
     typical = quantiles(some[:found], (50,))[0] if found else DEFAULT_FRAME_S
-    frame = np.fmin(step, max(LONGEST_FRAME_S, typical))  # beside a pause of DTX a step is longer than its packet
-    timed = np.isfinite(even) & (even > 0)
-    due = arrival_s[0] - np.nan_to_num(delay_ms[before]) * 1e-3  # without the jitter of the neighbour
-    by_arrival = np.maximum(arrival_s[1] - arrival_s[0], 0.0) / (missing + 1)
-    frame = np.where(timed, frame, np.minimum(by_arrival, DEFAULT_FRAME_S))
-    lead = np.where(timed, step, frame)
-    start = np.where(timed, due, arrival_s[0]) + lead
+    start, frame, timed = np.empty(len(at)), np.empty(len(at)), np.empty(len(at), np.bool_)
+    _place_kernel(
+        order, at, missing, stream.arrival_ns, stream.log_start_ns, media, stream.sequence, stream.stretch, delay_ms,
+        max(LONGEST_FRAME_S, typical), start, frame, timed,
+    )  # fmt: skip
     return start, frame, timed
 
 
