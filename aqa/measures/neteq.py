@@ -13,7 +13,7 @@ when a packet comes out of order and every 500 ms, not at each packet.
 import numpy as np
 from numpy.typing import NDArray
 
-from aqa.compiled import compiled, inlined
+from aqa.compiled import compiled, inlined, int64, uint64
 from aqa.measures.fixed import (
     HOLE_COLUMNS,
     LATE,
@@ -32,13 +32,11 @@ from aqa.measures.fixed import (
 from aqa.measures.floor import NEVER
 from aqa.measures.neteq_delay import (
     BUCKETS,
-    MOST,
     MS,
     R_ADDS,
     R_DECAY,
     R_SEEN,
     R_TARGET,
-    SINCE,
     STATE,
     TARGET,
     Preset,
@@ -64,11 +62,11 @@ HISTORY_NS = 2_000_000_000  # kPacketHistorySizeMs
 IN_TIME, WAITED_FOR, THROWN_AWAY = 0, 1, 2  # flags of a slot; 1 also for packets that came when all was over
 
 
-(_NOW, _SLOT, _LEFT, _UNTIL, _COVERED, _NEXT, _NEWEST, _HELD, _FLOOR, _STRETCHED_AT, _LEVEL, _NOISE,
- _HOLES, _END, _COUNTERS) = range(15)  # fmt: skip
+(_NOW, _SLOT, _LEFT, _UNTIL, _COVERED, _NEXT, _NEWEST, _HELD, _FLOOR, _NOISE, _HOLES, _END,
+ _COUNTERS) = range(13)  # fmt: skip
 """The buffer: clock; next slot, packets missing before it that are still due, media time reached; made up since the
-last packet; next and newest arrival; packets held; least offset; last stretch; filtered level; whether in comfort
-noise; holes so far; end of the stretch."""
+last packet; next and newest arrival; packets held; least offset; whether in comfort noise; holes so far; end of the
+stretch."""
 
 
 @inlined
@@ -143,11 +141,11 @@ def _missing(  # type: ignore[no-untyped-def]
 
 
 @inlined
-def _filter_level(s: Ints, target_ms: float, span: int, length: int) -> None:
+def _filtered(level: int, target_ms: float, span: int, length: int) -> int:
     """Buffer level, smoothed once per 10 ms (buffer_level_filter.cc); the factor goes with the target."""
     factor = 251.0 if target_ms <= 20 else 252.0 if target_ms <= 60 else 253.0 if target_ms <= 140 else 254.0
     share = (factor / 256.0) ** (length / TICK_NS)
-    s[_LEVEL] = np.int64(share * s[_LEVEL] + (1.0 - share) * span)
+    return int(share * level + (1.0 - share) * span)
 
 
 @inlined
@@ -172,15 +170,6 @@ def _pause(s: Ints, state: Doubles, media: Ints) -> None:
 
 
 @inlined
-def _postponed(s: Ints, state: Doubles, media: Ints, frame: Ints) -> bool:
-    """After long made-up sound, wait until half of the target is there (decision_logic.cc: PostponeDecode)."""
-    if s[_NEXT] >= s[_END]:
-        return False
-    span = media[s[_NEWEST]] + frame[s[_NEWEST]] - media[s[_SLOT]]
-    return bool(span < max(state[TARGET], state[R_TARGET]) * MS / 2)
-
-
-@inlined
 def _recover(s: Ints, first: int, frame: Ints, lost: Ints, flags: NDArray[np.uint8], totals: Ints) -> None:
     """A copy of the packet due is there: it is played instead."""
     k = s[_SLOT]
@@ -196,6 +185,28 @@ def _recover(s: Ints, first: int, frame: Ints, lost: Ints, flags: NDArray[np.uin
     flags[k] = WAITED_FOR
     s[_SLOT] += 1
     s[_LEFT] = lost[k + 1] if k + 1 < s[_END] else 0
+
+
+@inlined
+def _not_played(  # type: ignore[no-untyped-def]
+    s, state, first, copied, arrival, media, frame, lost, copies, sequence, by_arrival, flags, holes, totals
+):
+    """What is rare: the packet due does not go on from what was played, is not there, or has to wait."""
+    k = s[_SLOT]
+    if s[_LEFT] == 0 and media[k] > s[_UNTIL]:
+        _pause(s, state, media)
+    elif s[_LEFT] == 0 and arrival[k] <= s[_NOW]:
+        # until more has come: tick by tick, a capture clock that jumps by years would take years
+        wait = arrival[by_arrival[s[_NEXT]]] - s[_NOW]
+        _conceal(s, -(-wait // TICK_NS) * TICK_NS, _why(s, 0, arrival, by_arrival), holes)
+    elif copied and s[_LEFT] > 1 and s[_COVERED] >= frame[k - 1] > 0:
+        s[_LEFT] -= 1  # one of them is made up for: of the next a copy may be there
+        s[_UNTIL] += frame[k - 1]
+        s[_COVERED] -= frame[k - 1]
+    elif copied and copy_arrival(sequence[k] - s[_LEFT], k, sequence, arrival, copies, s[_END]) <= s[_NOW]:
+        _recover(s, first, frame, lost, flags, totals)
+    else:
+        _missing(s, first, arrival, media, frame, sequence, by_arrival, flags, holes)
 
 
 @compiled(
@@ -223,8 +234,8 @@ def _neteq_kernel(  # type: ignore[no-untyped-def]
 ):
     """Play every stretch; the number of holes. `by_arrival` is cut at the same bounds as the slots.
 
-    One long body on purpose: what each packet passes stands here, as a call that is handed arrays costs more
-    (counting their references) than all that is done to a packet; what is rare is called.
+    One long body on purpose: what each packet passes stands here, in variables that stay in registers; what is rare
+    is called, and finds the buffer in `s`.
     """
     offsets, least, histogram, tail, s, state = work
     copied, resample, reorder, by_level = np.any(copies), preset[3], preset[4] > 0.0, preset[5] > 0.0
@@ -232,98 +243,107 @@ def _neteq_kernel(  # type: ignore[no-untyped-def]
         first, end, made = bounds[g], bounds[g + 1], s[_HOLES]
         s[:], state[:], histogram[:], tail[:] = 0, 0.0, 0.0, 0.0
         began = arrival[by_arrival[first]]
-        s[_NOW], s[_SLOT], s[_UNTIL], s[_NEXT], s[_END] = began + start, first, media[first], first, end
-        s[_NEWEST], s[_HOLES], s[_STRETCHED_AT], s[_LEVEL] = first, made, began - MIN_STRETCH_NS, start
-        state[TARGET], state[SINCE], state[R_DECAY] = start / MS, began, 1.0
+        s[_HOLES], s[_END] = made, end
+        now, slot, left, until, covered, noise = began + start, first, int64(0), media[first], int64(0), int64(0)
+        coming, newest, held, floor, stretched_at, filtered = first, first, 0, 0, began - MIN_STRETCH_NS, start
+        state[TARGET], state[R_DECAY] = start / MS, 1.0
+        target_ms, largest_ms, since, adds = start / MS, 0.0, began, 0.0
         begin, turn, came, back, most, most_at = first, first, first, NEVER, NEVER_BEFORE, began
-        while s[_SLOT] < end:
+        played, stretched, shortened = 0, 0, 0
+        while slot < end:
             # take in what has come by now
-            while s[_NEXT] < end and arrival[by_arrival[s[_NEXT]]] <= s[_NOW]:
-                k = by_arrival[s[_NEXT]]
-                s[_NEXT] += 1
-                reordered = k < s[_NEWEST]
-                s[_NEWEST] = max(s[_NEWEST], k)
+            while coming < end:
+                k = by_arrival[uint64(coming)]
+                at = uint64(k)
+                if arrival[at] > now:
+                    break
+                coming += 1
+                reordered = k < newest
+                newest = max(newest, k)
                 # least arrival less media time of the last 2 s (packet_arrival_history.cc): see `window`
-                offset = arrival[k] - media[k]
+                offset = arrival[at] - media[at]
                 if offset >= most:
-                    most, most_at = offset, arrival[k]
-                offsets[came], back = offset, min(back, offset)
-                while arrival[by_arrival[begin]] < arrival[k] - HISTORY_NS:
+                    most, most_at = offset, arrival[at]
+                offsets[uint64(came)], back = offset, min(back, offset)
+                while arrival[uint64(by_arrival[uint64(begin)])] < arrival[at] - HISTORY_NS:
                     begin += 1
                 came += 1
                 if begin > turn:
                     least_after(offsets, begin, came, least)
                     turn, back = came, NEVER
-                s[_FLOOR] = min(back, least[begin]) if begin < turn else back
-                delay_ms, weighed = (offset - s[_FLOOR]) / MS, False
+                floor = min(back, least[uint64(begin)]) if begin < turn else back
+                delay_ms, weighed = (offset - floor) / MS, False
                 if resample == 0.0:
                     underrun(state, histogram, preset, delay_ms)
+                    target_ms = max(state[TARGET], state[R_TARGET])
                 elif not reordered:
-                    if arrival[k] - state[SINCE] > resample:
-                        underrun(state, histogram, preset, state[MOST])
-                        state[MOST], state[SINCE], weighed = 0.0, arrival[k], True
-                    state[MOST] = max(state[MOST], delay_ms)
-                state[R_ADDS] += 1.0
+                    if arrival[at] - since > resample:
+                        underrun(state, histogram, preset, largest_ms)
+                        target_ms = max(state[TARGET], state[R_TARGET])
+                        largest_ms, since, weighed = 0.0, arrival[at], True
+                    largest_ms = max(largest_ms, delay_ms)
+                adds += 1.0
                 if reorder and (reordered or state[R_SEEN] > 0.0):
+                    state[R_ADDS] = adds
                     reorder_cost(state, tail, preset, delay_ms, reordered, weighed)
-                if k >= s[_SLOT]:
-                    s[_HELD] += 1
-                    if s[_HELD] > MAX_PACKETS:
+                    target_ms = max(state[TARGET], state[R_TARGET])
+                if k >= slot:
+                    held += 1
+                    if held > MAX_PACKETS:
+                        s[_SLOT], s[_NEWEST] = slot, newest
                         _flush(s, k, arrival, media, flags)
-            k = s[_SLOT]
-            if s[_LEFT] == 0 and media[k] > s[_UNTIL]:
-                _pause(s, state, media)
-            elif s[_LEFT] == 0 and arrival[k] <= s[_NOW]:
-                if s[_COVERED] >= MUTED_NS and _postponed(s, state, media, frame):
-                    # until more has come: tick by tick, a capture clock that jumps by years would take years
-                    wait = arrival[by_arrival[s[_NEXT]]] - s[_NOW]
-                    _conceal(s, -(-wait // TICK_NS) * TICK_NS, _why(s, 0, arrival, by_arrival), holes)
-                    continue
-                change, now = 0, s[_NOW]
-                if s[_COVERED] == 0 and frame[k] > 0:  # not right after made-up sound
-                    target = max(state[TARGET], state[R_TARGET]) * MS
-                    target = min(target, 0.75 * MAX_PACKETS * frame[k])  # delay_manager.cc
-                    span = media[s[_NEWEST]] + frame[s[_NEWEST]] - media[k]
+                        slot, left, until, held = s[_SLOT], s[_LEFT], s[_UNTIL], s[_HELD]
+            k, at = slot, uint64(slot)
+            span = media[uint64(newest)] + frame[uint64(newest)] - media[at]
+            # after long made-up sound, wait until half of the target is there (decision_logic.cc: PostponeDecode)
+            waits = covered >= MUTED_NS and coming < end and span < target_ms * MS / 2
+            if left == 0 and media[at] <= until and arrival[at] <= now and not waits:
+                change, length = 0, frame[at]
+                if covered == 0 and length > 0:  # not right after made-up sound
+                    target = min(target_ms * MS, 0.75 * MAX_PACKETS * length)  # delay_manager.cc
                     if by_level:
                         low = max(0.75 * target, target - 85.0 * MS)  # kDecelerationTargetLevelOffsetMs
-                        level, high = float(s[_LEVEL]), max(target, low + BAND_NS)
+                        level, high = float(filtered), max(target, low + BAND_NS)
                     else:
-                        level, low, high = float(now - media[k] - s[_FLOOR]), target, target + BAND_NS
+                        level, low, high = float(now - media[at] - floor), target, target + BAND_NS
                         if level >= high:  # up to the largest delay of the last 2 s
                             if most_at < now - HISTORY_NS:
-                                most, q = NEVER_BEFORE, s[_NEXT] - 1
+                                most, q = NEVER_BEFORE, coming - 1
                                 while q >= first and arrival[by_arrival[q]] >= now - HISTORY_NS:
                                     offset = arrival[by_arrival[q]] - media[by_arrival[q]]
                                     if offset > most:
                                         most, most_at = offset, arrival[by_arrival[q]]
                                     q -= 1
                             if most > NEVER_BEFORE:
-                                high += max(most - s[_FLOOR], 0)
-                    change = _change(level, low, high, now - s[_STRETCHED_AT] >= MIN_STRETCH_NS, span)
-                    change = max(change, -frame[k])
+                                high += max(most - floor, 0)
+                    change = max(_change(level, low, high, now - stretched_at >= MIN_STRETCH_NS, span), -length)
                     if change != 0:
-                        s[_STRETCHED_AT] = now
+                        stretched_at = now
                     if by_level:
-                        s[_LEVEL] += change
-                        _filter_level(s, state[TARGET], span, frame[k])
-                heard[k], delay[k] = now, now - media[k] - s[_FLOOR]
-                totals[PLAYED] += frame[k]
-                totals[STRETCHED] += max(change, 0)
-                totals[SHORTENED] += max(-change, 0)
-                s[_NOW] = now + frame[k] + change
-                s[_UNTIL] = max(s[_UNTIL], media[k] + frame[k])
-                s[_HELD] -= 1
-                s[_COVERED], s[_NOISE] = 0, 0
-                s[_SLOT] += 1
-                s[_LEFT] = lost[k + 1] if k + 1 < end else 0
-            elif copied and s[_LEFT] > 1 and s[_COVERED] >= frame[k - 1] > 0:
-                s[_LEFT] -= 1  # one of them is made up for: of the next a copy may be there
-                s[_UNTIL] += frame[k - 1]
-                s[_COVERED] -= frame[k - 1]
-            elif copied and copy_arrival(sequence[k] - s[_LEFT], k, sequence, arrival, copies, end) <= s[_NOW]:
-                _recover(s, first, frame, lost, flags, totals)
-            else:
-                _missing(s, first, arrival, media, frame, sequence, by_arrival, flags, holes)
+                        filtered = _filtered(filtered + change, state[TARGET], span, length)
+                heard[at], delay[at] = now, now - media[at] - floor
+                played, stretched, shortened = (
+                    played + length,
+                    stretched + max(change, 0),
+                    shortened + max(-change, 0),
+                )
+                now += length + change
+                until = max(until, media[at] + length)
+                held -= 1
+                covered, noise = 0, 0
+                slot += 1
+                left = lost[uint64(slot)] if slot < end else 0
+                continue
+            s[_NOW], s[_SLOT], s[_LEFT], s[_UNTIL], s[_COVERED], s[_NOISE] = now, slot, left, until, covered, noise
+            s[_NEXT], s[_NEWEST], s[_HELD], s[_FLOOR] = coming, newest, held, floor
+            _not_played(
+                s, state, first, copied, arrival, media, frame, lost, copies, sequence, by_arrival, flags, holes,
+                totals,
+            )  # fmt: skip
+            now, slot, left, until, covered, noise = s[_NOW], s[_SLOT], s[_LEFT], s[_UNTIL], s[_COVERED], s[_NOISE]
+        totals[PLAYED] += played
+        totals[STRETCHED] += stretched
+        totals[SHORTENED] += shortened
     return s[_HOLES]
 
 

@@ -34,7 +34,7 @@ PRESETS = {
 }
 """Current libwebrtc, and its branches up to about 2019."""
 
-TARGET, ADDS, FORGET, MOST, SINCE, R_ADDS, R_DECAY, R_TARGET, R_SEEN, STATE = range(10)
+TARGET, ADDS, FORGET, R_ADDS, R_DECAY, R_TARGET, R_SEEN, STATE = range(8)
 
 
 @inlined
