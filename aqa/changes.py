@@ -15,12 +15,11 @@ MAX_CHANGES = 50  # told of one stream: a sender that changes all the time must 
 def changes(played: Played, base_s: float) -> list[dict[str, Any]]:
     """Changes of one stream in time order: at_s (seconds, `base_s` at log_start_ns), what, from, to."""
     stream = played.stream
-    series: list[tuple[str, NDArray[np.int64], NDArray[Any]]]
-    series = []
-    media = np.flatnonzero(~stream.auxiliary & ~stream.duplicate)
-    if stream.payload_types.max() != stream.payload_types.min():
+    series: list[tuple[str, NDArray[np.int64], NDArray[Any]]] = []
+    several_types = stream.payload_types.max() != stream.payload_types.min()
+    if several_types or len(stream.stretch_clock_hz) > 1:
+        media = np.flatnonzero(~stream.auxiliary & ~stream.duplicate)
         series.append(("payload type", media, stream.payload_types[media]))
-    if len(stream.stretch_clock_hz) > 1:
         hz = np.array([rate or 0 for rate in stream.stretch_clock_hz])[stream.stretch[media]]
         series.append(("clock_rate_hz", media, hz))
     if played.playout is not None:
@@ -31,15 +30,15 @@ def changes(played: Played, base_s: float) -> list[dict[str, Any]]:
             steady[2:] = (frames[2:] == frames[1:-1]) & (frames[1:-1] == frames[:-2])
             series.append(("frame_ms", slots.packet[steady], frames[steady]))
         series.append(_rates(stream, slots))
-    arrival_s = (stream.arrival_ns - stream.log_start_ns) * 1e-9 + base_s
     found: list[dict[str, Any]] = [
         {
-            "at_s": round(float(arrival_s[where[i]]), 3),
+            "at_s": round(int(stream.arrival_ns[where[i]] - stream.log_start_ns) * 1e-9 + base_s, 3),
             "what": what,
             "from": _plain(what, values[i - 1]),
             "to": _plain(what, values[i]),
         }
         for what, where, values in series
+        if len(values) > 1
         for i in (np.flatnonzero(values[1:] != values[:-1]) + 1)[:MAX_CHANGES].tolist()
     ]
     return sorted(found, key=lambda item: item["at_s"])[:MAX_CHANGES]
@@ -60,7 +59,7 @@ def _rates(stream: Stream, slots: Slots) -> tuple[str, NDArray[np.int64], NDArra
 
     The largest, as a variable rate falls in pauses of speech without the encoder having been set anew.
     """
-    size = stream.payload_bytes[slots.packet]
+    size = slots.of_packets(stream.payload_bytes)
     longest, shortest = float(slots.frame_ns.max()), float(slots.frame_ns.min())
     if size.max() * longest < _RATE_STEP * size.min() * shortest:
         return "bitrate_kbps", np.zeros(0, np.int64), np.zeros(0, np.int64)  # no rate is twice another

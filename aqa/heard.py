@@ -67,9 +67,8 @@ def _usual_frame_ms(slots: Slots) -> float:
 
 def bitrate_kbps(stream: Stream, slots: Slots) -> float | None:
     """Payload over media time; None where payload sizes are missing."""
-    size = stream.payload_bytes[slots.packet]
-    media_ns = int(slots.frame_ns.sum())
-    return float(size.sum()) * 8e6 / media_ns if media_ns > 0 and (size > 0).any() else None
+    size, media_ns = int(slots.of_packets(stream.payload_bytes).sum()), int(slots.frame_ns.sum())
+    return size * 8e6 / media_ns if media_ns > 0 and size > 0 else None
 
 
 def estimate_columns(
@@ -102,8 +101,9 @@ def estimate_columns(
 def _worst(found: Playout, whole: Estimate, base_s: float) -> dict[str, float]:
     """The interval of 10 s with the least MOS: its own share of made-up sound, the stream's BurstR and delay."""
     slots = found.slots
-    heard = found.heard_s if slots.plain else found.heard_s[slots.packet]
-    bins = tally(heard, slots.frame_ns, INTERVAL_S, MAX_SECONDS)  # a clock that lies must not fill memory
+    bins = tally(
+        slots.of_packets(found.heard_s), slots.frame_ns, INTERVAL_S, MAX_SECONDS
+    )  # a clock that lies must not fill memory
     if bins is None:
         return {}
     low, played, packets = bins

@@ -43,6 +43,10 @@ def _one_type(packets: Arrivals) -> bool:
     return bool(packets.payload_types.min() == packets.payload_types.max())
 
 
+def _usual_type(packets: Arrivals) -> int:
+    return int(packets.payload_types[0] if _one_type(packets) else np.bincount(packets.payload_types).argmax())
+
+
 def duplicates(extended: Ints) -> Flags:
     """Packets whose extended sequence number came before."""
     if not len(extended):
@@ -81,7 +85,8 @@ def looks_like_rtp(packets: Arrivals) -> bool:
         return False
     fine, strict, moved = small_steps(packets.sequence, packets.timestamp)
     steps = len(packets.sequence) - 1
-    if moved < MIN_PACKETS - 1 or len({*packets.sequence[:1000].tolist()}) < MIN_PACKETS:
+    few = all(len({*packets.sequence[:first].tolist()}) < MIN_PACKETS for first in (2 * MIN_PACKETS, 1000))
+    if moved < MIN_PACKETS - 1 or few:
         return False
     return fine >= 0.8 * steps if steps >= 10 else fine == strict == steps
 
@@ -132,12 +137,12 @@ def make_stream(place: Place, packets: Arrivals, named: Named) -> Stream:
         inferred = infer_clock(packets.arrival_ns[unknown], timestamp[unknown], stretch[unknown])
         clock[unknown] = inferred or 0
         stretch = stretches(packets.arrival_ns, extended, timestamp, segment, clock)
-    media = _last_media_type(packets.payload_types, events)
+    media = _last_media_type(packets, events)
     clocks, resets = _per_stretch(stretch, clock, segment)
     codec = codecs.get(media, STATIC.get(media, (None, 0))[0])
     copies, copies_known, opus = _copies(packets, extended, timestamp, clock, codecs)
     return Stream(
-        place.log, place.ssrc, place.src, place.dst, int(np.bincount(packets.payload_types).argmax()),
+        place.log, place.ssrc, place.src, place.dst, _usual_type(packets),
         codec or ("opus" if opus else None),
         clocks[-1], _origin(media, named, clocks[-1]), place.log_start_ns, packets.arrival_ns, extended,
         timestamp, packets.payload_types, packets.marker, packets.payload_bytes, stretch,
@@ -157,7 +162,10 @@ def _known_clocks(packets: Arrivals, events: Flags, codecs: Mapping[int, str]) -
     return clock
 
 
-def _last_media_type(payload_types: NDArray[np.uint8], events: Flags) -> int:
+def _last_media_type(packets: Arrivals, events: Flags) -> int:
+    payload_types = packets.payload_types
+    if _one_type(packets):
+        return int(payload_types[0])
     media = payload_types[~events & (payload_types != 13) & (payload_types != 19)]
     if not len(media):
         return int(payload_types[-1])

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from aqa.compiled import compiled
+from aqa.compiled import compiled, int64, uint64
 from aqa.model import Doubles, Stream
 
 MAX_BEND_S = 0.005  # between a half and the whole: the hull's own error is under 1 ms, queues that move are not
@@ -85,8 +85,8 @@ def floor_slope(x: Doubles, y: Doubles) -> float | None:
 @compiled("int64(int64[::1], float64[::1], int32[::1], boolean[::1], float64[::1], float64[::1])")
 def _points_kernel(arrival_ns, media, stretch, auxiliary, x, y):  # type: ignore[no-untyped-def]
     """As `_delay_points` for a single stretch whose media time never falls: how many; -1 where it is not so."""
-    n, first = 0, 0
-    for i in range(len(media)):
+    n = first = uint64(0)
+    for i in range(uint64(0), uint64(len(media))):
         if auxiliary[i] or not np.isfinite(media[i]):
             continue
         if n == 0:
@@ -94,11 +94,11 @@ def _points_kernel(arrival_ns, media, stretch, auxiliary, x, y):  # type: ignore
         if stretch[i] != stretch[first]:
             return -1
         x[n] = media[i] - media[first]
-        if n > 0 and x[n] < x[n - 1]:
+        if n > 0 and x[n] < x[n - uint64(1)]:
             return -1
         y[n] = (arrival_ns[i] - arrival_ns[first]) * 1e-9 - x[n]
-        n += 1
-    return n
+        n += uint64(1)
+    return int64(n)
 
 
 def _delay_points(stream: Stream) -> tuple[Doubles, Doubles] | None:
@@ -124,8 +124,9 @@ def _delay_points(stream: Stream) -> tuple[Doubles, Doubles] | None:
 
 def _slope_at(hull: NDArray[np.int64], x: Doubles, y: Doubles, middle: float) -> float | None:
     """Slope of the hull's edge under `middle`; `hull` are indices into `x` and `y`."""
-    edge = int(np.clip(np.searchsorted(x[hull], middle), 1, len(hull) - 1)) if len(hull) > 1 else 0
-    if edge == 0:
+    edge = min(max(int(np.searchsorted(x[hull], middle)), 1), len(hull) - 1)
+    if edge < 1:
         return None
-    rise, run = np.diff(y[hull])[edge - 1], np.diff(x[hull])[edge - 1]
-    return float(rise / run) if run > 0 else None
+    before, after = hull[edge - 1], hull[edge]
+    run = float(x[after] - x[before])
+    return float(y[after] - y[before]) / run if run > 0 else None

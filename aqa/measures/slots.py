@@ -5,6 +5,7 @@ how many packets are missing before it. Duplicates and telephone events have non
 """
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from aqa.measures.loss import DEFAULT_FRAME_S, LONGEST_FRAME_S
 from aqa.model import Flags, Ints, Stream
 
 VIDEO_CLOCK_HZ = 90_000  # RFC 3551 table 5; of audio only MPA (and MPA-robust) counts so
+_Kind = TypeVar("_Kind", bound=np.generic)
 _LONGEST_NS = int(LONGEST_FRAME_S * 1e9)
 _DEFAULT_NS = int(DEFAULT_FRAME_S * 1e9)
 
@@ -39,6 +41,10 @@ class Slots:
     def plain(self) -> bool:
         """Whether each packet of the stream is a slot, in its place: nothing to look up."""
         return self.packet is self.by_arrival
+
+    def of_packets(self, values: NDArray[_Kind]) -> NDArray[_Kind]:
+        """Values of the stream's packets, in the order of the slots."""
+        return values if self.plain else values[self.packet]
 
 
 @compiled("int64(int64[::1], int32[::1], boolean[::1], int64[::1])")
