@@ -17,16 +17,16 @@ INTERVAL_S = 10.0  # of the worst interval's MOS: P.564 judges 8 to 20 s at a ti
 MIN_INTERVAL_PACKETS = 50  # fewer expected packets say little: a loss would weigh 2 % and more
 
 
-def playout_columns(played: Played) -> dict[str, Any]:
-    """What the buffer did; nothing where none was run."""
+def playout_columns(played: Played, *, brief: bool = False) -> dict[str, Any]:
+    """What the buffer did; nothing where none was run. `brief`: without the sweep where no packet was late."""
     found = played.playout
     if found is None:
         return {}
-    seconds = concealed_seconds(found)
+    seconds, late = concealed_seconds(found), int(np.count_nonzero(found.late))
     whole = found.played_s
     parts = dict(zip(CAUSES, found.parts_s.sum(axis=0).tolist(), strict=True))
     return {
-        "late": int(found.late.sum()),
+        "late": late,
         "playout_model": found.buffer.name,
         "recovered": found.recovered if played.stream.copies_known else None,
         "overflowed": int(found.overflow.sum()),
@@ -44,7 +44,7 @@ def playout_columns(played: Played) -> dict[str, Any]:
         "playout_wait_mean_ms": found.waiting_mean_ms,
         "concealed_seconds": seconds.concealed,
         "severely_concealed_seconds": seconds.severe,
-        **_sweep_columns(found),
+        **({} if brief and not late else _sweep_columns(found)),
         "frame_ms": _usual_frame_ms(found.slots),
         "bitrate_kbps": bitrate_kbps(played.stream, found.slots),
     }

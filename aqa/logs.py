@@ -35,11 +35,13 @@ class OneLog:
         if self.packets is not None:
             yield from self.packets.streams()
 
-    def rows(self, settings: "Settings | None", cores: int) -> tuple[list[StreamRow], dict[str, int]]:
-        """The row of every stream, and how many frames are in none, by reason."""
+    def rows(
+        self, settings: "Settings | None", cores: int, *, brief: bool = False
+    ) -> tuple[list[StreamRow], dict[str, int]]:
+        """The row of every stream, `brief` ones as `stream_row` says; how many frames are in none, by reason."""
         if self.packets is None:
             return [row_of(track, settings) for track in self.tracks], {}
-        rows, left_out = self.packets.each(lambda stream: row_of(stream, settings), cores)
+        rows, left_out = self.packets.each(lambda stream: row_of(stream, settings, brief=brief), cores)
         return joined(rows), left_out
 
 
@@ -102,14 +104,16 @@ def codecs_of(texts: Sequence[str]) -> dict[int, str]:
     return found
 
 
-def row_of(stream: Stream | StatsTrack, settings: "Settings | None", played: Played | None = None) -> StreamRow:
+def row_of(
+    stream: Stream | StatsTrack, settings: "Settings | None", played: Played | None = None, *, brief: bool = False
+) -> StreamRow:
     """The row of one stream, with the buffer and the E-model rows of the settings; None: the defaults."""
     if isinstance(stream, StatsTrack):
         from aqa.receivers import track_row  # noqa: PLC0415 - a capture needs none of it
 
         return track_row(stream, stream.log_start_ns)
     buffer, rows = (settings.playout.buffer(), settings.emodel.codec_rows()) if settings else (None, None)
-    return stream_row(stream, stream.log_start_ns, playout=buffer, played=played, rows=rows)
+    return stream_row(stream, stream.log_start_ns, playout=buffer, played=played, rows=rows, brief=brief)
 
 
 def cost(row: StreamRow) -> tuple[float, float, float, float]:

@@ -36,7 +36,8 @@ class Look:
 def streams(files: Sequence[Path], look: Look) -> bool:
     """Print the streams of all files, worst first; whether each was read to its end."""
     logs, whole = _read(files, look)
-    found = [log.rows(look.settings, look.cores) for log in logs]
+    brief = not (look.as_json or look.as_csv)
+    found = [log.rows(look.settings, look.cores, brief=brief) for log in logs]
     rows = worst_first([row for mine, _ in found for row in mine])
     if look.as_json:
         put_json_rows([vars(row) for row in rows])

@@ -25,15 +25,17 @@ def stream_row(
     playout: Buffer | None = None,
     played: Played | None = None,
     rows: Mapping[str, Row] | None = None,
+    brief: bool = False,
 ) -> StreamRow:
     """The counts and times of one stream, and what was heard of it; seconds since `base_ns` (UTC).
 
+    A brief row leaves out what no sentence says: quantiles of delay, and the sweep where no packet was late.
     `played` is what `playout` (by default the default buffer) made of it, where that is known already; `rows` are
     E-model rows of codecs by name.
     """
     played = played or Played(stream, play(stream, playout or Buffer()))
     expected, lost = rtp.counts(stream)
-    delay_ms = delay.relative_delay_ms(stream)
+    delay_ms = None if brief else delay.relative_delay_ms(stream)
     runs = loss.loss_runs(stream, delay_ms)
     base_s = (stream.log_start_ns - base_ns) * 1e-9
     order = order_of(stream)
@@ -64,9 +66,10 @@ def stream_row(
         delta_max_ms=order.pause_ns * 1e-6 if stream.timed else None,
         skew_ppm=skew.skew_ppm(stream),
         **reported_columns(stream, base_ns),
-        **_timing(stream, delay_ms),
+        **_jitter(stream),
+        **({} if delay_ms is None else _delays(stream, delay_ms)),
         **_structure(stream, runs, expected),
-        **playout_columns(played),
+        **playout_columns(played, brief=brief),
         **estimate_columns(played, runs, expected=expected, rows=rows or {}, base_s=base_s),
     )
 
@@ -76,23 +79,25 @@ def _clock_rates(stream: Stream) -> str:
     return ", ".join(text for i, text in enumerate(texts) if i == 0 or text != texts[i - 1])
 
 
-def _timing(stream: Stream, delay_ms: NDArray[np.float64]) -> dict[str, Any]:
+def _jitter(stream: Stream) -> dict[str, Any]:
     jitter = delay.jitter_ms(stream)
     jitter = jitter[np.isfinite(jitter)]
-    late = delay_ms[np.isfinite(delay_ms)]
-    if not len(jitter) or not len(late):
+    if not len(jitter):
         return {}
-    p50, p95, p99, p999 = quantiles(late, _SHARES)
     return {
         "jitter_ms": float(jitter[-1]),
         "jitter_mean_ms": float(jitter.mean()),
         "jitter_max_ms": float(jitter.max()),
-        "pdv_p50_ms": p50,
-        "pdv_p95_ms": p95,
-        "pdv_p99_ms": p99,
-        "pdv_p999_ms": p999,
-        **_ipdv(stream),
     }
+
+
+def _delays(stream: Stream, delay_ms: NDArray[np.float64]) -> dict[str, Any]:
+    """RFC 5481 4.2: delays over the least; a single packet has none."""
+    late = delay_ms[np.isfinite(delay_ms)]
+    if len(late) < 2:
+        return {}
+    names = ("pdv_p50_ms", "pdv_p95_ms", "pdv_p99_ms", "pdv_p999_ms")
+    return dict(zip(names, quantiles(late, _SHARES), strict=True)) | _ipdv(stream)
 
 
 _SHARES = (50, 95, 99, 99.9)
