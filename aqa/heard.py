@@ -18,7 +18,7 @@ MIN_INTERVAL_PACKETS = 50  # fewer expected packets say little: a loss would wei
 
 
 def playout_columns(played: Played, *, brief: bool = False) -> dict[str, Any]:
-    """What the buffer did; nothing where none was run. `brief`: without the sweep where no packet was late."""
+    """What the buffer did; nothing where none was run. `brief`: not all of it, as `stream_row` says."""
     found = played.playout
     if found is None:
         return {}
@@ -40,7 +40,7 @@ def playout_columns(played: Played, *, brief: bool = False) -> dict[str, Any]:
         "accelerated_pct": 100 * found.accelerated_s / whole if whole > 0 else None,
         "expanded_pct": 100 * found.expanded_s / whole if whole > 0 else None,
         "playout_delay_mean_ms": found.delay_mean_ms,
-        "playout_delay_p95_ms": found.delay_p95_ms,
+        "playout_delay_p95_ms": None if brief else found.delay_p95_ms,
         "playout_wait_mean_ms": found.waiting_mean_ms,
         "concealed_seconds": seconds.concealed,
         "severely_concealed_seconds": seconds.severe,

@@ -62,8 +62,14 @@ class Playout:
     accelerated_s: float  # time that playing faster saved
     expanded_s: float  # time that playing slower took
     delay_mean_ms: float | None  # of play over the delay's floor: that of the least delayed packets then
-    delay_p95_ms: float | None
     waiting_mean_ms: float | None  # of packets in the buffer
+    delays_ns: Ints  # of all that was played, as delay_mean_ms
+
+    @property
+    def delay_p95_ms(self) -> float | None:
+        """The buffer's delay, 95th percentile."""
+        ordered = np.sort(self.delays_ns)  # three times as fast as partition
+        return int(ordered[int(0.95 * (len(ordered) - 1))]) * 1e-6 if len(ordered) else None
 
     @property
     def lengths_s(self) -> Doubles:
@@ -107,7 +113,7 @@ def play(stream: Stream, buffer: Buffer) -> Playout | None:
         run = adaptive(slots, PRESETS[buffer.preset], delay_ns)
     holes = run.holes
     played, expanded, accelerated, recovered = run.totals.tolist()
-    mean_ms, p95_ms, wait_ms = _delays(slots, run)
+    mean_ms, wait_ms, delays_ns = _delays(slots, run)
     return Playout(
         buffer=buffer,
         slots=slots,
@@ -125,8 +131,8 @@ def play(stream: Stream, buffer: Buffer) -> Playout | None:
         accelerated_s=accelerated * 1e-9,
         expanded_s=expanded * 1e-9,
         delay_mean_ms=mean_ms,
-        delay_p95_ms=p95_ms,
         waiting_mean_ms=wait_ms,
+        delays_ns=delays_ns,
     )
 
 
@@ -162,15 +168,14 @@ def _delays_kernel(delay, heard, arrival, kept, sums):  # type: ignore[no-untype
     return n
 
 
-def _delays(slots: Slots, run: Run) -> tuple[float | None, float | None, float | None]:
-    """Mean and 95th percentile of the buffer's delay, and mean wait in it, of what was played, in ms."""
+def _delays(slots: Slots, run: Run) -> tuple[float | None, float | None, Ints]:
+    """Mean of the buffer's delay and of waits in it, in ms, and the delays in ns, of what was played."""
     kept, sums = np.empty(len(run.delay), np.int64), np.zeros(2)
     n = _delays_kernel(run.delay, run.heard, slots.arrival_ns, kept, sums)
     if n == 0:
-        return None, None, None
-    p95_ns = int(np.sort(kept[:n])[int(0.95 * (n - 1))])  # three times as fast as partition
+        return None, None, kept[:0]
     delay_ns, wait_ns = (sums / n).tolist()
-    return delay_ns * 1e-6, p95_ns * 1e-6, wait_ns * 1e-6
+    return delay_ns * 1e-6, wait_ns * 1e-6, kept[:n]
 
 
 @dataclass(frozen=True)

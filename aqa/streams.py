@@ -29,7 +29,7 @@ def stream_row(
 ) -> StreamRow:
     """The counts and times of one stream, and what was heard of it; seconds since `base_ns` (UTC).
 
-    A brief row leaves out what no sentence says: quantiles of delay, and the sweep where no packet was late.
+    A brief row leaves out what no sentence says: quantiles of delays, and the sweep where no packet was late.
     `played` is what `playout` (by default the default buffer) made of it, where that is known already; `rows` are
     E-model rows of codecs by name.
     """

@@ -20,16 +20,18 @@ def _hull_kernel(x, y, size, least, hull):  # type: ignore[no-untyped-def]
     """
     n = 0
     for b in range(len(least)):
-        least[b] = b * size
-        for i in range(b * size, min((b + 1) * size, len(x))):
-            if y[i] < y[least[b]]:
-                least[b] = i
+        lowest = uint64(b * size)
+        for i in range(lowest, uint64(min((b + 1) * size, len(x)))):
+            if y[i] < y[lowest]:
+                lowest = i
+        least[b] = lowest
     for b in range(len(least)):
         inside = 0 < b < len(least) - 1
-        before, after = (least[b - 1], least[b + 1]) if inside else (0, 0)
-        run, rise = x[after] - x[before], y[after] - y[before]
-        for i in range(b * size, min((b + 1) * size, len(x))):
-            if inside and i != least[b] and (y[i] - y[before]) * run >= rise * (x[i] - x[before]):
+        before, after = (uint64(least[b - 1]), uint64(least[b + 1])) if inside else (uint64(0), uint64(0))
+        x_before, y_before, kept = x[before], y[before], uint64(least[b])
+        run, rise = x[after] - x_before, y[after] - y_before
+        for i in range(uint64(b * size), uint64(min((b + 1) * size, len(x)))):
+            if inside and (y[i] - y_before) * run >= rise * (x[i] - x_before) and i != kept:
                 continue
             if n and x[i] == x[hull[n - 1]]:
                 if y[i] >= y[hull[n - 1]]:

@@ -100,8 +100,9 @@ def _frame_kernel(media: Ints, lost: Ints, bounds: Ints, limit: int, frame: Ints
         a, b = bounds[g], bounds[g + 1]
         usual = 0
         for k in range(a, b):
-            step = usual if k + 1 == b else max(media[k + 1] - media[k], 0) // (lost[k + 1] + 1)
+            step = usual if k + 1 == b else max(media[k + 1] - media[k], 0)
             if k + 1 < b and lost[k + 1] > 0:
+                step //= lost[k + 1] + 1
                 after = media[k + 2] - media[k + 1] if k + 2 < b and lost[k + 2] == 0 else 0
                 beside = max(usual, after if after <= limit else 0)
                 step = min(step, beside) if beside > 0 else min(step, limit)
