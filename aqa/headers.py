@@ -229,21 +229,8 @@ def _carried(data: Bytes, at: int, end: int, protocol: int) -> tuple[int, int]:
 
 
 @inlined
-def _plain(data: Bytes, at: int, end: int, link: int) -> bool:
-    """Whether a frame is Ethernet, IPv4 without options, whole, and UDP but no tunnel: nearly all are."""
-    if link != 1 or at + 42 > end or u32(data, at + 12) >> 8 != 0x080045 or u16(data, at + 16) < 28:
-        return False
-    if u16(data, at + 20) & 0x3FFF or u8(data, at + 23) != 17:
-        return False
-    source, target = u16(data, at + 34), u16(data, at + 36)
-    return source != 2152 and target != 2152 and target != 4789  # noqa: PLR1714
-
-
-@inlined
 def locate(data: Bytes, at: int, end: int, stop: int, link: int) -> tuple[int, int, int, int]:
     """The innermost UDP or TCP: protocol (or minus a reason), IP header, UDP or TCP header, end on the wire."""
-    if _plain(data, at, end, link):  # the same as below, at once
-        return 17, at + 14, at + 34, min(stop, at + 14 + u16(data, at + 16))
     kind, at = _link(data, at, end, link)
     for _ in range(_DEPTH):
         if kind < 0:

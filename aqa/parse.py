@@ -69,13 +69,14 @@ def _fill_flow(data: Bytes, ip: int, ports: int, key: NDArray[np.uint64]) -> Non
 
 @inlined
 def _mixed(key):  # type: ignore[no-untyped-def]
-    """A hash of five words (multiplication by an odd constant, folded before and after)."""
-    mixed = uint64(0)
-    for i in range(5):
-        mixed ^= key[i]
-        mixed = (mixed ^ mixed >> uint64(32)) * uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> uint64(29)
-    return mixed
+    """A hash of five words (multiplications by odd constants side by side, folded before and after)."""
+    mixed = (
+        key[0] * uint64(0x9E3779B97F4A7C15) + key[1] * uint64(0xC2B2AE3D27D4EB4F)
+        + key[2] * uint64(0x165667B19E3779F9)
+        + (key[3] ^ key[3] >> uint64(32)) * uint64(0xD6E8FEB86659FD93) + (key[4] ^ key[4] >> uint64(32))
+    )  # fmt: skip
+    mixed = (mixed ^ mixed >> uint64(32)) * uint64(0x9E3779B97F4A7C15)
+    return mixed ^ mixed >> uint64(29)
 
 
 @inlined
@@ -178,6 +179,36 @@ def adopt_kernel(theirs, count, keys, slots, key, out):  # type: ignore[no-untyp
     return count
 
 
+@inlined
+def _plain_rtp(data: Bytes, at: int, end: int, stop: int) -> bool:
+    """Whether an Ethernet frame is whole and holds RTP without extension, padding or CSRCs in IPv4 and UDP.
+
+    Nearly all packets of media are, and are read at once: the same as the layers one by one say.
+    """
+    if at + 54 > end or u32(data, at + 12) >> 8 != 0x080045 or u16(data, at + 20) & 0x3FFF:
+        return False
+    if u8(data, at + 23) != 17 or u8(data, at + 42) != 0x80 or u8(data, at + 43) >> 5 == 6:
+        return False
+    size = u16(data, at + 38)
+    if size < 20 or u16(data, at + 16) != size + 20 or at + 34 + size > min(end, stop):
+        return False
+    source, target = u16(data, at + 34), u16(data, at + 36)
+    return source != 2152 and target != 2152 and target != 4789  # noqa: PLR1714 - tunnels
+
+
+@inlined
+def _write(out, data, at, body, last, payload, time_ns, which, number, one, two):  # type: ignore[no-untyped-def]
+    """A row of `ROW`."""
+    copies, primary = int64(0), int64(0)
+    if payload > 0 and body < last and u8(data, body) & 0x80:
+        copies, primary = redundancy(data, body, last, payload)
+    head = u16(data, body) if payload >= 2 and body + 2 <= last else int64(0)
+    out[0] = uint64(time_ns)
+    out[1] = uint64(u32(data, at + 4) | u16(data, at + 2) << 32 | u8(data, at + 1) << 48 | copies << 56)
+    out[2] = uint64(min(payload, 65535) | head << 16 | one << 32 | two << 48)
+    out[3] = uint64(which | primary << 32 | number << 40)
+
+
 _SIGNATURE = (
     "UniTuple(int64, 5)(Tuple((uint8[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])), int64,"
     " int64, boolean, int64, Tuple((uint64[:, ::1], int32[::1], uint64[:, ::1])), Tuple((uint64[::1],"
@@ -202,6 +233,20 @@ def parse_kernel(records, first, number, in_turn, count, known, work, reasons, o
         end, reason = offset[i] + captured[i], int64(-NO_TIME)
         if time_ns[i] != _NEVER:
             stop = offset[i] + max(wire[i], captured[i])
+            if link[i] == 1 and _plain_rtp(data, offset[i], end, stop):
+                at = offset[i] + 42
+                key[0], key[1] = uint64(0), uint64(0xFFFF00000000 | u32(data, at - 16))
+                key[2], key[3] = uint64(0), uint64(0xFFFF00000000 | u32(data, at - 12))
+                key[4] = uint64(u32(data, at - 8)) << uint64(32) | uint64(u32(data, at + 8))
+                which = _intern(key, keys, slots, count)
+                if which >= 0:
+                    count = max(count, which + 1)
+                    size = u16(data, at - 4) - 20
+                    _write(out[found], data, at, at + 12, at + 12 + size, size, time_ns[i], which, number, 0, 0)
+                    found += 1
+                reasons[CANDIDATE if which >= 0 else FLOODED] += 1
+                i += 1
+                continue
             reason = _parts(data, offset[i], end, stop, link[i], key, flows, in_turn, parts)
             if reason == WAITS:
                 return found, sides, count, i, 1
@@ -224,15 +269,8 @@ def parse_kernel(records, first, number, in_turn, count, known, work, reasons, o
                 reason = int64(-FLOODED)
                 continue
             count = max(count, which + 1)
-            copies, primary = redundancy(data, body, last, payload)
             one, two = short_extensions(data, at, last)
-            head = u16(data, body) if payload >= 2 and body + 2 <= last else int64(0)
-            out[found, 0] = uint64(time_ns[i])
-            out[found, 1] = uint64(
-                u32(data, at + 4) | u16(data, at + 2) << 32 | u8(data, at + 1) << 48 | copies << 56
-            )
-            out[found, 2] = uint64(min(payload, 65535) | head << 16 | one << 32 | two << 48)
-            out[found, 3] = uint64(which | primary << 32 | number << 40)
+            _write(out[found], data, at, body, last, payload, time_ns[i], which, number, one, two)
             found += 1
         reasons[max(-reason, 0)] += 1
         i += 1
