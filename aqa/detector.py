@@ -13,17 +13,19 @@ import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from aqa.align import Aligned
 from aqa.model import KINDS, Finding, Media, Source, StatsTrack, Stream, Track
-from aqa.playout import Played
-from aqa.whole import Whole
+
+if TYPE_CHECKING:  # a table of streams needs their thresholds alone
+    from aqa.align import Aligned
+    from aqa.playout import Played
+    from aqa.whole import Whole
 
 HEADINGS = ("What it finds", "Why it matters", "What fools it", "Thresholds and their source", "What to do")
 """The headings that every detector's documentation has, in this order."""
 
-Subject = Track | Media | Stream | Played | StatsTrack | Aligned | Whole
+Subject: TypeAlias = "Track | Media | Stream | Played | StatsTrack | Aligned | Whole"
 Find = TypeVar("Find", bound=Callable[..., Iterable[Finding]])
 
 

@@ -154,6 +154,8 @@ def _codec(row: StreamRow) -> str:
 
 def wrapped(text: str, width: int, indent: str = "") -> str:
     """Text on lines of at most `width`, those after the first two further in."""
+    if len(indent) + len(text) <= width and text.isprintable():  # most: a twentieth of the time
+        return indent + text
     return textwrap.fill(
         text, width, initial_indent=indent, subsequent_indent=indent + "  ", break_long_words=True,
         break_on_hyphens=False,
