@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache, cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
@@ -95,9 +96,10 @@ def _checks_bounds() -> bool:
 @cache
 def _environment() -> str:
     """What machine code depends on beside the kernel itself."""
-    from importlib.metadata import version  # noqa: PLC0415 - slow, and only the first kernel asks
+    import llvmlite  # noqa: PLC0415 - the first kernel loads it in any case
 
-    versions = (sys.version, *(version(name) for name in ("numba", "llvmlite", "numpy")))
+    compiler = Path(find_spec("numba").origin).with_name("_version.py").read_text()  # type: ignore[union-attr,arg-type]
+    versions = (sys.version, compiler, llvmlite.__version__, np.__version__)  # to ask for metadata takes 20 ms
     return "\n".join((*versions, processor(), str(_checks_bounds())))
 
 
