@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-CHUNK_BYTES = 1 << 20  # small enough to stay in a core's cache while it is read, walked and parsed
+CHUNK_BYTES = 1 << 21  # in a core's cache while it is read, walked and parsed; half as much means twice the turns
 _MARGIN = 1 << 18  # room before a piece for what is left of the one before
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _ZSTD_WINDOW = 128 << 20  # bytes: what `zstd --long` asks for at most by default
