@@ -210,15 +210,15 @@ def _hit(cluster: Cluster, scene: Scene, start: float, end: float) -> tuple[froz
 
 
 def _root(items: Sequence[Finding]) -> Finding:
-    """The finding that most chains of causes end at; where none of them is here, the earliest."""
+    """The finding that most chains of causes end at, those of what was felt before others; else the earliest."""
     known = {item.finding_id: item for item in items}
-    ends: dict[str, int] = {}
+    chains: dict[str, list[Finding]] = {}
     for item in items:
-        end = root_of(item, known)
-        ends[end] = ends.get(end, 0) + 1
-    here = [known[name] for name in ends if name in known and ends[name] > 1]
+        chains.setdefault(root_of(item, known), []).append(item)
     first = min(items, key=lambda item: (item.start_s, item.finding_id))
-    return min(here, key=lambda item: (-ends[item.finding_id], item.start_s, item.finding_id), default=first)
+    here = [(known[name], chain) for name, chain in chains.items() if name in known and len(chain) > 1]
+    ranked = ((-sum(map(is_felt, chain)), -len(chain), item.start_s, item.finding_id) for item, chain in here)
+    return known[min(ranked)[-1]] if here else first
 
 
 def _sure(items: Sequence[Finding], cause: str) -> float | None:

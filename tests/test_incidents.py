@@ -131,6 +131,16 @@ def test_9_the_quiet_of_an_outage_is_a_view_of_it():
     assert groups(out, quiet, restart) == [["o", "r", "s"]]
 
 
+def test_the_root_is_what_explains_the_sound_that_was_missing():
+    """Not the stall that began a packet earlier, with as many that follow from it."""
+    stalled = lost("stall", 9.98, kind="stall")
+    late = lost("late", 11.0, 0.01, kind="late", cause_finding_id="stall")
+    (one,) = incidents(
+        analysis(findings=(stalled, lost("loss", 10.0), hole("h", 10.1, cause_finding_id="loss"), late))
+    ).ranked
+    assert one.incident_id == "loss"
+
+
 def test_10_small_things_are_set_in_one_row():
     tiny = [hole("a", 10, 0.4, severity="minor"), hole("b", 300, 0.5, severity="minor", track="bob")]
     found = incidents(analysis(findings=tiny))
