@@ -4,6 +4,7 @@ The model is in `clicks.npz`; `tests/accuracy/train_clicks.py` makes it. What it
 the place, to the channel's active speech level and to its noise floor: a change of gain changes nothing.
 """
 
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -13,11 +14,15 @@ from aqa.measures.trees import Trees, load, scores
 from aqa.model import Doubles, Flags, Floats, Track
 
 MODEL = Path(__file__).with_name("clicks.npz")
+MIN_SCORE, LOW_MIN_SCORE = 0.5, 1.5
+LOW_RATE_HZ = 32_000  # below it speech fills the band, and the pulses of the voice look more like clicks
+PLATT = (-1.902, 1.274)
 FLOOR_DBFS = -120.0  # stands for a floor that was not measured: nothing sounds there
 ABSOLUTE = ("peak_dbfs", "around_dbfs", "top")
 AROUND_S = 0.25
 FULL_SCALE = 0.98
 MASK_S = 0.01
+RATE_HZ = 48_000  # from here on sounds fill no more of the band
 
 
 def rows(track: Track) -> Floats:
@@ -32,14 +37,39 @@ def rows(track: Track) -> Floats:
     first = np.searchsorted(found.start_sample, found.start_sample - around)
     last = np.searchsorted(found.start_sample, found.start_sample + around, "right")
     out.append((last - first - 1).astype(np.float32))
+    out.append(np.full(len(out[0]), min(track.sample_rate_hz, RATE_HZ) / 1000, np.float32))
     return np.stack(out, axis=1).astype(np.float32)
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What can be heard, and what is neither the begin nor the end of a sound."""
+
+    min_peak_db: float = -30.0
+    min_size_db: float = -24.0
+    max_level_change_db: float = 30.0
+
+
 def judged(track: Track) -> Doubles:
-    """Log odds of each candidate of a discontinuity; minus infinity beside clipped and held samples."""
-    if not len(track.candidates["discontinuity"].start_sample):
-        return np.zeros(0)
-    return np.where(masked(track), -np.inf, scores(_model(), rows(track)))
+    """Log odds of each candidate of a discontinuity; shape (n,)."""
+    return scores(_model(), rows(track)) if len(track.candidates["discontinuity"].start_sample) else np.zeros(0)
+
+
+def heard(track: Track, limits: Limits) -> Flags:
+    """Candidates that could be heard and that no other fault explains."""
+    of = track.candidates["discontinuity"]
+    column = {name: of.features[:, i] for i, name in enumerate(of.columns)}
+    return np.asarray(
+        (column["peak_dbfs"] >= (track.levels.active_speech_dbfs or 0.0) + limits.min_peak_db)
+        & (column["size_db"] >= limits.min_size_db)
+        & (np.abs(column["level_change_db"]) <= limits.max_level_change_db)
+        & ~masked(track)
+    )
+
+
+def confidence(score: float) -> float:
+    """How sure a score makes, 0 to 1: Platt's line on the validation split, see `train_clicks`."""
+    return round(min(0.99, 1 / (1 + float(np.exp(-(PLATT[0] + PLATT[1] * score))))), 2)
 
 
 @cache

@@ -30,7 +30,9 @@ def make_code(
     flags.nrt, flags.no_cpython_wrapper, flags.no_cfunc_wrapper = False, True, True
     flags.boundscheck = check_bounds
     if any_order:
-        flags.fastmath = importlib.import_module("numba.core.cpu_options").FastMathOptions({"reassoc", "contract", "nsz"})
+        flags.fastmath = importlib.import_module("numba.core.cpu_options").FastMathOptions(
+            {"reassoc", "contract", "nsz"}
+        )
     target = registry.cpu_target
     typing, context = target.typing_context, target.target_context
     with global_compiler_lock:

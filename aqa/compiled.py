@@ -73,7 +73,12 @@ class Kernel:
         return Loaded(code, arguments, results)
 
     def _hash(self) -> str:
-        parts = [self._signature, *["in any order"] * self._any_order, _environment(), *_meaning(self._function, set())]
+        parts = [
+            self._signature,
+            *["in any order"] * self._any_order,
+            _environment(),
+            *_meaning(self._function, set()),
+        ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
     def __call__(self, *arguments: Any) -> Any:

@@ -15,7 +15,7 @@ from aqa.compiled import compiled, inlined
 def block_peaks(bits: Any, size: int, out: Any) -> None:
     """Largest magnitude of each block of `size` samples, all as the bits of float32.
 
-    Without their sign these are in the order of the numbers (IEEE 754), and whole numbers may be compared side by side.
+    Without their sign these are in the order of the numbers (IEEE 754), and whole numbers are compared side by side.
     """
     for k in range(len(out)):
         block, most = bits[k * size : (k + 1) * size], np.int32(0)
@@ -112,41 +112,61 @@ def _stands(value, peaks, k, side, floor, t, out):  # type: ignore[no-untyped-de
     out[4], out[5] = _db(value * value, before * before), _db(value * value, after * after)
 
 
-@compiled("i8(f4[::1], f4[::1], f4[::1], f4[::1], f4[::1], f4[::1], i8[::1], f8, f8[::1], f8[::1])")
-def features(
-    x: Any, error: Any, match: Any, powers: Any, peaks: Any, matched: Any, at: Any, lsb: float, t: Any, out: Any
-) -> int:
-    """What stands around one block (columns of the measure); its place in `error`.
-
-    `at`: the block, samples in one, blocks on each side, lags, samples in a hop, and where in `x` the error begins.
-    `peaks` and `matched` are those of blocks of the error and the match; `t` has room for two sides.
-    """
-    k, ms, side, lags, hop, begin = at[0], at[1], at[2], at[3], at[4], at[5]
-    p = _largest(error, (k - 1) * ms, (k + 2) * ms)
-    m = _largest(match, (k - 1) * ms, (k + 2) * ms)
-    peak, best = abs(error[p]), abs(match[m])
-    _stands(peak, peaks, k, side, lsb, t, out[0:6])
-    _stands(best, matched, k, side, lsb, t, out[6:12])
+@inlined
+def _form(error, match, p, m, ms, lags, out):  # type: ignore[no-untyped-def]
+    """Sharpness of error and match, the share of the error that one wrong sample explains, and the width."""
     around = min(24, 2 * ms)
-    burst, short = _energy(error, p - 4, p + 5), _energy(error, p - around, p + around + 1)
-    out[12] = burst / (short + 1e-20)
-    out[13] = _energy(match, m - 4, m + 5) / (_energy(match, m - around, m + around + 1) + 1e-20)
-    out[14] = best * best / (_energy(error, m, m + lags) + 1e-20)
-    out[15] = _width(error, p)
-    after, before = _energy(error, p + max(1, ms * 6 // 10), p + 3 * ms), _energy(error, p - 3 * ms + 1, p - max(1, ms * 6 // 10) + 1)
-    out[16] = _db(after, before)
-    after, before = _energy(error, p + ms, p + 15 * ms), _energy(error, p - 15 * ms + 1, p - ms + 1)
-    out[17] = _db(after, before)
-    wide = after + before
-    q = begin + p
-    after, before = _energy(x, q + ms, q + 15 * ms), _energy(x, q - 15 * ms + 1, q - ms + 1)
-    out[18] = _db(after, before)
-    out[19] = _db(wide, after + before)
-    out[20] = _db(_energy(x, q + ms, q + 40 * ms), _energy(x, q - 40 * ms + 1, q - ms + 1))
-    out[21] = _db(best * best / powers[m // hop], (after + before) / (28 * ms))
-    out[22] = _db(powers[m // hop], 1.0)
-    out[23] = _db(max(peak, best) ** 2, 1.0)
-    out[24] = _db((after + before) / (28 * ms), 1.0)
-    out[25] = abs(float(x[begin + _largest(x[begin:], p - 10 * ms, p + 10 * ms)]))
-    out[26] = _db(short, wide / (28 * ms) * (2 * around + 1))
-    return m if best >= peak else p
+    out[0] = _energy(error, p - 4, p + 5) / (_energy(error, p - around, p + around + 1) + 1e-20)
+    out[1] = _energy(match, m - 4, m + 5) / (_energy(match, m - around, m + around + 1) + 1e-20)
+    out[2] = float(match[m]) * float(match[m]) / (_energy(error, m, m + lags) + 1e-20)
+    out[3] = _width(error, p)
+
+
+@inlined
+def _sides(e, p, near, far):  # type: ignore[no-untyped-def]
+    """Power after `e[p]` and before it, between `near` and `far` samples."""
+    return _energy(e, p + near, p + far), _energy(e, p - far + 1, p - near + 1)
+
+
+@inlined
+def _levels(x, error, p, q, ms, out):  # type: ignore[no-untyped-def]
+    """Changes of level and error over the place, whiteness beside it; returns the mean square of sound beside it."""
+    after, before = _sides(error, p, max(1, ms * 6 // 10), 3 * ms)
+    out[0] = _db(after, before)
+    after, before = _sides(error, p, ms, 15 * ms)
+    out[1], error_beside = _db(after, before), after + before
+    after, before = _sides(x, q, ms, 15 * ms)
+    out[2], out[3], beside = _db(after, before), _db(error_beside, after + before), after + before
+    after, before = _sides(x, q, ms, 40 * ms)
+    out[4] = _db(after, before)
+    around = min(24, 2 * ms)
+    out[5] = _db(_energy(error, p - around, p + around + 1), error_beside / (28 * ms) * (2 * around + 1))
+    return beside / (28 * ms)
+
+
+@compiled(
+    "void(f4[::1], i8, f4[::1], f4[::1], f4[::1], f4[::1], f4[::1], i8[::1], UniTuple(i8, 4), f8, f8[::1],"
+    " f8[:, ::1])"
+)
+def features(
+    x: Any, begin: Any, error: Any, match: Any, powers: Any, peaks: Any, matched: Any, found: Any, sizes: Any,
+    lsb: Any, t: Any, rows: Any,
+) -> None:  # fmt: skip
+    """What stands around each block of `found` (columns of the measure), which then become places in `error`.
+
+    The error begins at `x[begin]`; `peaks` and `matched` are of their blocks. `sizes`: samples in a block, blocks on
+    each side, lags, samples in a hop. `t` has room for two sides.
+    """
+    ms, side, lags, hop = sizes
+    for n in range(len(found)):
+        k, out = found[n], rows[n]
+        p, m = _largest(error, (k - 1) * ms, (k + 2) * ms), _largest(match, (k - 1) * ms, (k + 2) * ms)
+        peak, best, power = abs(error[p]), abs(match[m]), powers[m // hop]
+        _stands(peak, peaks, k, side, lsb, t, out[0:6])
+        _stands(best, matched, k, side, lsb, t, out[6:12])
+        _form(error, match, p, m, ms, lags, out[12:16])
+        beside = _levels(x, error, p, begin + p, ms, out[16:22])
+        out[22], out[23] = _db(best * best / power, beside), _db(power, 1.0)
+        out[24], out[25] = _db(max(peak, best) ** 2, 1.0), _db(beside, 1.0)
+        out[26] = abs(float(x[_largest(x, begin + p - 10 * ms, begin + p + 10 * ms)]))
+        found[n] = m if best >= peak else p

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aqa.compiled import compiled
+from aqa.compiled import compiled, inlined
 
 EMPHASIS = 0.95
 NOISE = 1e-6  # of the power: float32's own errors must not be predicted
@@ -45,6 +45,14 @@ def correlations(y: Any, first: Any, hop: Any, window: Any, buffer: Any, out: An
             out[k, h], out[k + 1, h], out[k + 2, h], out[k + 3, h] = a, b, c, d
 
 
+@inlined
+def _squares(a, out):  # type: ignore[no-untyped-def]
+    """Adds to `out[h]` the squares of `a[1:, h]`."""
+    for k in range(1, len(a)):
+        for h in range(len(out)):
+            out[h] += a[k, h] * a[k, h]
+
+
 @compiled("void(f8[:, ::1], f8, f8[:, ::1], f8[:, ::1], f8[:, ::1])")
 def predictors(r: Any, least: float, a: Any, t: Any, work: Any) -> None:
     """Predictors `a[:, h]` of autocorrelations `r[:, h]`, all hops side by side; power up to `least`: none.
@@ -71,50 +79,41 @@ def predictors(r: Any, least: float, a: Any, t: Any, work: Any) -> None:
                 a[j, h] = t[j, h]
         for h in range(hops):
             a[i, h] = work[1, h]
-    for k in range(1, lags):
-        for h in range(hops):
-            work[2, h] += a[k, h] * a[k, h]
+    _squares(a, work[2])
 
 
+@inlined
+def _weighted(y, at, step, count, weights, out):  # type: ignore[no-untyped-def]
+    """`out[i]` = sum over k of weights[k] y[at + i + step k]; eight weights at a time: one store for all."""
+    for i in range(count):
+        out[i] = np.float32(0.0)
+    for k in range(0, len(weights), 8):
+        n = at + step * k
+        a, b, c, d = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
+        e, f, g, h = weights[k + 4], weights[k + 5], weights[k + 6], weights[k + 7]
+        y0, y1, y2, y3 = y[n:], y[n + step :], y[n + 2 * step :], y[n + 3 * step :]
+        n += 4 * step
+        y4, y5, y6, y7 = y[n:], y[n + step :], y[n + 2 * step :], y[n + 3 * step :]
+        for i in range(count):
+            half = (a * y0[i] + b * y1[i]) + (c * y2[i] + d * y3[i])
+            out[i] += half + ((e * y4[i] + f * y5[i]) + (g * y6[i] + h * y7[i]))
 
 
 @compiled("void(f4[::1], i8, i8, f8[:, ::1], f8[:, ::1], f4[:, ::1], f4[::1], f4[::1])", any_order=True)
 def filtered(y: Any, first: Any, hop: Any, a: Any, work: Any, scratch: Any, error: Any, match: Any) -> None:
     """Error of prediction of each hop, and the error run backwards through the same filter, weights of power 1.
 
-    `y[first]` is where the first hop begins; lags in fours; `scratch` is (2, hop + lags).
+    `y[first]` is where the first hop begins; lags in eights; `scratch` is (2, hop + lags).
     """
     lags, hops = a.shape
-    ahead, weights = scratch[0], scratch[1]
-    count = hop + lags
+    ahead, weights = scratch[0], scratch[1][:lags]
     for h in range(hops):
-        start = first + h * hop
+        start, scale = h * hop, np.float32(1.0 / np.sqrt(work[2, h]))
         for k in range(lags):
             weights[k] = np.float32(a[k, h])
-        for k in range(0, lags, 8):
-            y0, y1, y2, y3 = y[start - k :], y[start - k - 1 :], y[start - k - 2 :], y[start - k - 3 :]
-            y4, y5, y6, y7 = y[start - k - 4 :], y[start - k - 5 :], y[start - k - 6 :], y[start - k - 7 :]
-            a0, a1, a2, a3 = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
-            a4, a5, a6, a7 = weights[k + 4], weights[k + 5], weights[k + 6], weights[k + 7]
-            if k == 0:
-                for i in range(count):
-                    ahead[i] = a0 * y0[i] + a1 * y1[i] + a2 * y2[i] + a3 * y3[i] + a4 * y4[i] + a5 * y5[i] + a6 * y6[i] + a7 * y7[i]
-            else:
-                for i in range(count):
-                    ahead[i] += a0 * y0[i] + a1 * y1[i] + a2 * y2[i] + a3 * y3[i] + a4 * y4[i] + a5 * y5[i] + a6 * y6[i] + a7 * y7[i]
-        scale = np.float32(1.0 / np.sqrt(work[2, h]))
-        e, m = error[h * hop : h * hop + hop], match[h * hop : h * hop + hop]
+        _weighted(y, first + start, -1, hop + lags, weights, ahead)
+        for i in range(hop):
+            error[start + i] = ahead[i]
         for k in range(lags):
             weights[k] *= scale
-        for k in range(0, lags, 8):
-            y0, y1, y2, y3 = ahead[k :], ahead[k + 1 :], ahead[k + 2 :], ahead[k + 3 :]
-            y4, y5, y6, y7 = ahead[k + 4 :], ahead[k + 5 :], ahead[k + 6 :], ahead[k + 7 :]
-            a0, a1, a2, a3 = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
-            a4, a5, a6, a7 = weights[k + 4], weights[k + 5], weights[k + 6], weights[k + 7]
-            if k == 0:
-                for i in range(hop):
-                    e[i] = ahead[i]
-                    m[i] = a0 * y0[i] + a1 * y1[i] + a2 * y2[i] + a3 * y3[i] + a4 * y4[i] + a5 * y5[i] + a6 * y6[i] + a7 * y7[i]
-            else:
-                for i in range(hop):
-                    m[i] += a0 * y0[i] + a1 * y1[i] + a2 * y2[i] + a3 * y3[i] + a4 * y4[i] + a5 * y5[i] + a6 * y6[i] + a7 * y7[i]
+        _weighted(ahead, 0, 1, hop, weights, match[start : start + hop])

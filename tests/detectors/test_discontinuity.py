@@ -57,7 +57,7 @@ def test_hit_a_skip_in_smooth_sound():
 def test_near_misses():
     x = voice()
     assert not found(x)
-    assert not found(clicked(x, 70_000, size=0.05))  # too small to be heard
+    assert not found(clicked(x, 70_000, size=0.03))  # too small to be heard
     faded = x.copy()
     fade = np.linspace(0, 1, 480)
     faded[70_000:70_480] = x[70_000:70_480] * (1 - fade) + x[71_000:71_480] * fade

@@ -6,7 +6,7 @@ from scipy.linalg import solve_toeplitz
 from sound import noise
 
 from aqa.measures import whitening_kernels as kernels
-from aqa.measures.whitening import LAGS, Whitening
+from aqa.measures.whitening import Whitening
 
 
 def voiced(seed, length, rate=16_000):
@@ -30,12 +30,12 @@ def naive(x, at, hops, of):
     for h in range(hops):
         start, size = at + h * of.hop, len(of.window)
         z = y[start + of.hop // 2 - size // 2 :][:size] * of.window
-        r = np.array([float(z[: size - k] @ z[k:]) for k in range(LAGS)])
-        a = np.zeros(LAGS)
+        r = np.array([float(z[: size - k] @ z[k:]) for k in range(of.lags)])
+        a = np.zeros(of.lags)
         a[0] = 1.0
         if r[0] > kernels.SILENT * size:
             a[1:] = -solve_toeplitz(np.concatenate([[r[0] * (1 + kernels.NOISE)], r[1:-1]]), r[1:])
-        e = np.convolve(y[start - LAGS + 1 : start + of.hop + LAGS], a, "valid")
+        e = np.convolve(y[start - of.lags + 1 : start + of.hop + of.lags], a, "valid")
         error.append(e[: of.hop])
         match.append(np.correlate(e, a, "valid")[: of.hop] / np.sqrt(a @ a))
         powers.append(a @ a)
@@ -55,7 +55,7 @@ def test_error_and_match_are_their_naive_twins(rate, seed, hops):
 
 def test_hops_do_not_know_of_each_other():
     of, x = Whitening(48_000), noise(1.0, 48_000)
-    whole = of.of(x, 9_600, 20)
+    whole = [one.copy() for one in of.of(x, 9_600, 20)]
     for first, count in ((0, 1), (3, 4), (7, 13)):
         part = of.of(x, 9_600 + first * of.hop, count)
         for one, other, size in zip(part, whole, (of.hop, of.hop, 1), strict=True):
