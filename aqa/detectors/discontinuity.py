@@ -24,7 +24,7 @@ Rayner, Digital Audio Restoration, chapter 5). The score is the log odds of boos
 stands out of the 30 ms on each side, how sharp it is, and what is louder after it than before; no absolute level
 (tests/accuracy/train_clicks.py says what they learnt from). Its defaults leave fewer than 5 false alarms per hour of
 clean speech on the validation split, one for rates from 32 kHz on and a stricter one below. A wrong sample more than
-24 dB below the sound beside it is not heard (all that music gave in the validation split lay 35 dB and more below),
+24 dB below the sound beside it is not heard (most of what music gave in validation lay 38 dB and more below),
 nor one 30 dB below the active speech level. Where the level changes by more than 30 dB a sound begins or ends. 10 ms
 around clipped samples and around held values, which are dropouts, count as none. Confidence is Platt's line through
 the score on the same split, for a room with 60 faults an hour. Minor; major from five in a second on.
