@@ -233,7 +233,7 @@ GROUPS: dict[str, Callable[[dict[str, Any]], bool]] = {
 def told(parts: Sequence[Seen]) -> Iterator[str]:
     """Thresholds by false alarms per hour of speech, then recall and false alarms by rate, domain and fault."""
     all_ = [judged(part) for part in parts]
-    speech = [one for one in all_ if one.part.job.domain in (*SPEECH, "gated")]
+    speech = [o for o in all_ if o.part.job.domain in (*SPEECH, "gated") and o.part.job.recorder == "pcm16"]
     for per_hour in PER_HOUR:
         for name, low in (("8 and 16 kHz", True), ("44.1 and 48 kHz", False)):
             of = [one for one in speech if (one.part.job.rate < clicks.LOW_RATE_HZ) == low]
