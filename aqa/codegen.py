@@ -13,7 +13,9 @@ from aqa.objectcode import ENTRY, Shape, leaves
 _FIELDS = (0, 2, 3)  # data, dimensions and strides in PyArrayObject, in words behind the head of every object
 
 
-def make_code(function: FunctionType, signature: str, *, check_bounds: bool) -> tuple[bytes, list[Shape], str | None]:
+def make_code(
+    function: FunctionType, signature: str, *, check_bounds: bool, any_order: bool = False
+) -> tuple[bytes, list[Shape], str | None]:
     """Compile for this processor: object code, shapes of the arguments and format of the results.
 
     `function` finds numba's own objects in its globals. TypeError where the code needs more than the C library.
@@ -27,6 +29,10 @@ def make_code(function: FunctionType, signature: str, *, check_bounds: bool) -> 
     flags: Any = compiler.Flags()
     flags.nrt, flags.no_cpython_wrapper, flags.no_cfunc_wrapper = False, True, True
     flags.boundscheck = check_bounds
+    if any_order:
+        flags.fastmath = importlib.import_module("numba.core.cpu_options").FastMathOptions(
+            {"reassoc", "contract", "nsz"}
+        )
     target = registry.cpu_target
     typing, context = target.typing_context, target.target_context
     with global_compiler_lock:

@@ -51,8 +51,9 @@ class Kernel:
     Not at import: a command loads the kernels that it needs, and no others.
     """
 
-    def __init__(self, function: Any, signature: str) -> None:
+    def __init__(self, function: Any, signature: str, *, any_order: bool = False) -> None:
         self.__doc__, self._function, self._signature = function.__doc__, function, signature
+        self._any_order = any_order
 
     @cached_property
     def _run(self) -> Loaded:
@@ -63,14 +64,22 @@ class Kernel:
         from aqa.codegen import make_code  # noqa: PLC0415 - it needs numba
 
         code, arguments, results = make_code(
-            _for_numba(self._function), self._signature, check_bounds=_checks_bounds()
+            _for_numba(self._function),
+            self._signature,
+            check_bounds=_checks_bounds(),
+            any_order=self._any_order,
         )
         with contextlib.suppress(OSError):
             write_bytes(path, write_code(code, arguments, results))
         return Loaded(code, arguments, results)
 
     def _hash(self) -> str:
-        parts = [self._signature, _environment(), *_meaning(self._function, set())]
+        parts = [
+            self._signature,
+            *["in any order"] * self._any_order,
+            _environment(),
+            *_meaning(self._function, set()),
+        ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]
 
     def __call__(self, *arguments: Any) -> Any:
@@ -78,9 +87,13 @@ class Kernel:
         return self._run(*arguments)
 
 
-def compiled(signature: str) -> Callable[[Callable[..., Any]], Kernel]:
-    """A kernel for these types (numba's words). It makes no arrays: its caller hands it those it works in."""
-    return lambda function: Kernel(function, signature)
+def compiled(signature: str, *, any_order: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
+    """A kernel for these types (numba's words). It makes no arrays: its caller hands it those it works in.
+
+    `any_order`: sums may be taken in another order than written, and products added unrounded: sums then run as
+    fast as the processor can. The same numbers in loops of the same lengths still give the same bits.
+    """
+    return lambda function: Kernel(function, signature, any_order=any_order)
 
 
 def inlined(function: Callable[..., Any]) -> Any:

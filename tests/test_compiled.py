@@ -51,6 +51,22 @@ def test_arrays_tuples_and_numbers_go_in_and_come_out() -> None:
     assert part.tolist() == [0, 1, 1, 1.5, 4, 5]
 
 
+def _summed(values):
+    total = np.float32(0.0)
+    for value in values:
+        total += value
+    return float(total)
+
+
+def test_a_sum_in_any_order_is_other_code_and_the_same_sum() -> None:
+    one, other = (compiled("f8(f4[::1])", any_order=any_order)(_summed) for any_order in (False, True))
+    values = np.random.default_rng(0).random(10_000, np.float32)
+    assert one._hash() != other._hash()
+    assert one(values) == _summed(values)
+    assert other(values) == pytest.approx(values.sum(dtype=np.float64), rel=1e-5)
+    assert other(values) == other(values.copy())
+
+
 def test_what_a_kernel_raises_is_raised() -> None:
     assert _divided(7, 2) == 3
     with pytest.raises(ZeroDivisionError):
