@@ -20,13 +20,14 @@ class Hops:
         self.rate = rate
         self.level, self.peak = (np.full(_GROWTH, np.nan, np.float32) for _ in range(2))
         self.state = kernels.new_state(kernels.HOP_STATE)
+        self.cell = kernels.new_cell()
 
     def take(self, x: Floats, lo: int, hi: int, base: int) -> None:
         """The hops of `x[lo:hi]`; the last may stay open."""
         hops = (100 * (base + hi) + 99) // self.rate + 1
         if hops > len(self.level):
             self._grow(hops)
-        kernels._hops(x, lo, hi, base, self.rate, *self.state, self.level, self.peak)
+        kernels._hops(x, x.view(np.int32), lo, hi, base, self.rate, *self.state, self.level, self.peak, *self.cell)
 
     def close(self, x: Floats, at: int, base: int) -> None:
         """A hop may go on after missing media."""

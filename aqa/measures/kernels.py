@@ -9,7 +9,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from aqa.compiled import compiled, inlined
+from aqa.compiled import compiled, inlined, int32
 
 FLOOR_DBFS = -200.0  # stands for minus infinity
 HOP_STATE = (2, 2)  # lengths of ints and reals of `hops`
@@ -57,8 +57,11 @@ def _close_hop(ints, reals, level, peak):  # type: ignore[no-untyped-def]
     _end_hop(ints, reals, level, peak)
 
 
-@compiled("void(float32[::1], int64, int64, int64, int64, int64[::1], float64[::1], float32[::1], float32[::1])")
-def _hops(x, lo, hi, base, rate, ints, reals, level, peak):  # type: ignore[no-untyped-def]
+@compiled(
+    "void(float32[::1], int32[::1], int64, int64, int64, int64, int64[::1], float64[::1], float32[::1], float32[::1],"
+    " int32[::1], float32[::1])"
+)
+def _hops(x, bits, lo, hi, base, rate, ints, reals, level, peak, cell, as_float):  # type: ignore[no-untyped-def]
     """Level and peak per 10 ms; hop k starts at sample floor(k rate / 100), so that any rate works.
 
     `ints` = (open hop, its samples), `reals` = (its sum of squares, its largest magnitude). Sums run sample by
@@ -71,13 +74,14 @@ def _hops(x, lo, hi, base, rate, ints, reals, level, peak):  # type: ignore[no-u
             _end_hop(ints, reals, level, peak)
             ints[0] = hop
         end = min(hi, (hop + 1) * rate // 100 - base)
-        total, largest = reals[0], np.float32(reals[1])
+        total, most = reals[0], int32(0)
         for i in range(at, end):
             value = float(x[i])
             total += value * value
         for i in range(at, end):
-            largest = max(largest, abs(x[i]))
-        reals[0], reals[1] = total, largest
+            most = max(most, bits[i] & int32(0x7FFFFFFF))
+        cell[0] = most
+        reals[0], reals[1] = total, max(reals[1], float(as_float[0]))
         ints[1] += end - at
         at = end
 
@@ -106,24 +110,37 @@ def _close_run(x, at, base, rule, ints, reals, spans, values, count):  # type: i
 
 
 @inlined
-def _hopeless(x, lo, hi, rule, length, largest):  # type: ignore[no-untyped-def]
+def _hopeless(x, lo, hi, rule, length, top, bottom, highest, lowest):  # type: ignore[no-untyped-def]
     """Whether no run that counts can begin or go on in `x[lo:hi]`, a block shorter than half of the least run.
 
-    A flat top below the least maximum never counts. Else the steps into the block and out of it have to be breaks.
+    A flat top never counts below the least maximum, nor below full scale away from the channel's extremes so far: of
+    one that goes on, the samples lie within step and span of them. Else the steps into the block and out of it have
+    to be breaks.
     """
+    if length >= int(rule[0]):
+        return False
     if rule[6] > 0.0:
-        return length < int(rule[0]) and largest < rule[6]
+        largest, near = max(top, -bottom), 4.0 * rule[1]
+        inside = top < highest - near and bottom > lowest + near
+        return largest < rule[6] or (inside and largest < rule[5])
     into, out = abs(float(x[lo]) - float(x[lo - 1])), abs(float(x[hi]) - float(x[hi - 1]))
-    return length < int(rule[0]) and into > rule[1] and out > rule[1]
+    return into > rule[1] and out > rule[1]
 
 
-@compiled(f"int64(float32[::1], int64, int64, int64, {_RUN})")
-def _runs(x, lo, hi, base, rule, ints, reals, spans, values):  # type: ignore[no-untyped-def]
+@inlined
+def _ordered(bits):  # type: ignore[no-untyped-def]
+    """Bits of a float32 as a whole number in the order of the floats (IEEE 754), and back."""
+    return bits ^ ((bits >> int32(31)) & int32(0x7FFFFFFF))
+
+
+@compiled(f"int64(float32[::1], int32[::1], int64, int64, int64, {_RUN}, int32[::1], float32[::1])")
+def _runs(x, bits, lo, hi, base, rule, ints, reals, spans, values, cell, as_float):  # type: ignore[no-untyped-def]
     """Runs of samples that stay within `step` of the one before and `span` of the run's first; returns how many.
 
     `rule` = (minimum length, step, span, context, edge, full scale, least of own maximum); `ints` = (start of the
     open run, its length), `reals` = (its value, level before, peak before, channel's maximum, minimum, counts).
-    Whole blocks in which nothing can count are passed over: that is most of all sound.
+    Whole blocks in which nothing can count are passed over: that is most of all sound. `bits` are those of `x`, and
+    `cell` and `as_float` one number seen in both ways: the processor compares whole numbers many at a time.
     """
     count, least, context, edge = 0, int(rule[0]), int(rule[3]), int(rule[4])
     length, first, step, span = ints[1], reals[0], rule[1], rule[2]
@@ -132,11 +149,15 @@ def _runs(x, lo, hi, base, rule, ints, reals, spans, values):  # type: ignore[no
     at = lo
     while at < hi:
         end = min(at + block, hi)
-        top, bottom = x[at], x[at]
+        most = fewest = _ordered(bits[at])
         for i in range(at, end):
-            top, bottom = max(top, x[i]), min(bottom, x[i])
-        if _hopeless(x, at, end, rule, length, max(float(top), -float(bottom))):
-            highest, lowest = max(highest, float(top)), min(lowest, float(bottom))
+            most, fewest = max(most, _ordered(bits[i])), min(fewest, _ordered(bits[i]))
+        cell[0] = _ordered(most)
+        top = float(as_float[0])
+        cell[0] = _ordered(fewest)
+        bottom = float(as_float[0])
+        if _hopeless(x, at, end, rule, length, top, bottom, highest, lowest):
+            highest, lowest = max(highest, top), min(lowest, bottom)
             length, first = 1, float(x[end - 1])
             at = end
             continue
@@ -161,6 +182,12 @@ def _runs(x, lo, hi, base, rule, ints, reals, spans, values):  # type: ignore[no
     ints[0], ints[1], reals[0] = base + hi - length, length, first
     reals[3], reals[4] = highest, lowest
     return count
+
+
+def new_cell() -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """One number, by its bits and as a float."""
+    bits = np.zeros(1, np.int32)
+    return bits, bits.view(np.float32)
 
 
 def new_state(lengths: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -39,6 +39,7 @@ class Runs:
         self.after = int(rule[3])
         self.before = self.after + int(rule[0])
         self.state = kernels.new_state(kernels.RUN_STATE)
+        self.cell = kernels.new_cell()
         most = (max(chunk, self.after) + 2 * self.after + int(rule[0])) // int(rule[0]) + 2
         self.spans = np.zeros((most, 2), np.int64)
         self.values = np.zeros((most, 5), np.float64)
@@ -47,7 +48,9 @@ class Runs:
 
     def take(self, x: Floats, lo: int, hi: int, base: int) -> None:
         """The runs that end in `x[lo:hi]`."""
-        count = kernels._runs(x, lo, hi, base, self.rule, *self.state, self.spans, self.values)
+        count = kernels._runs(
+            x, x.view(np.int32), lo, hi, base, self.rule, *self.state, self.spans, self.values, *self.cell
+        )
         self._keep(count)
 
     def close(self, x: Floats, at: int, base: int) -> None:
