@@ -43,13 +43,13 @@ from typing import Literal
 import numpy as np
 
 from aqa.detector import detector, setting
-from aqa.model import Finding, Flags, Ints, Track, evidence
+from aqa.model import Candidates, Doubles, Finding, Flags, Ints, Track, evidence
 
 FRAME_S = 0.02  # RFC 6716 2.1.4: the usual frame
 PHASE_S = 0.005  # how finely a candidate's start is known
 LEAST_STRONG = 8  # candidates that a common phase is looked for in
 CHANCE = 0.01  # that starts without a common phase look as if they had one
-REPEATED_DB = 8.0  # a correlation of 0.92 over 10 ms
+LOOKS = ("pitch repeated (CELT)", "fresh noise (SILK, hybrid)")
 _STEPS = round(FRAME_S / PHASE_S)
 
 
@@ -58,9 +58,11 @@ class Settings:
     """When a candidate is a finding."""
 
     measure: bool = setting(False, "true or false", "whether the pass over the recording looks for it at all")
-    min_log_odds: float = setting(1.75, "natural log", "least mean log odds of a frame")
+    min_log_odds: float = setting(1.5, "natural log", "least mean log odds of a frame that looks as CELT makes it")
     min_log_odds_strong: float = setting(0.5, "natural log", "least log odds of those that a phase is looked for in")
     min_log_odds_in_phase: float = setting(-0.5, "natural log", "least log odds where frames begin in that phase")
+    min_log_odds_silk: float = setting(0.75, "natural log", "least of one that looks as SILK or hybrid makes it")
+    min_log_odds_silk_in_phase: float = setting(0.0, "natural log", "the same where frames begin in that phase")
 
 
 @detector(Settings)
@@ -69,33 +71,62 @@ def concealment(track: Track, settings: Settings) -> Iterator[Finding]:
     found = track.candidates.get("concealment")
     if found is None:
         return
+    of = dict(zip(found.columns, found.features.T.astype(np.float64), strict=True))
+    silk, in_phase = of["way"] > 0, _in_phase(of, found.start_sample, track.sample_rate_hz, settings)
+    alone = np.where(silk, settings.min_log_odds_silk, settings.min_log_odds)
+    beside = np.where(silk, settings.min_log_odds_silk_in_phase, settings.min_log_odds_in_phase)
+    credit = np.where(in_phase, np.maximum(alone - beside, 0), 0)
+    margin = of["peak_log_odds"] + credit - alone
+    for i in _apart(found, np.flatnonzero(margin >= 0), margin):
+        yield _finding(track, found, i, {name: float(column[i]) for name, column in of.items()}, float(credit[i]))
+
+
+def _in_phase(of: dict[str, Doubles], start_sample: Ints, rate: int, settings: Settings) -> Flags:
+    """Which candidates begin where others of their way do, within a frame."""
+    phase, out = _phases(start_sample, rate), np.zeros(len(start_sample), np.bool_)
+    for way in (0, 1):
+        mine = of["way"] == way
+        common = _common(phase[mine & (of["peak_log_odds"] >= settings.min_log_odds_strong)])
+        out |= mine & _is_in(phase, common)
+    return out
+
+
+def _apart(found: Candidates, kept: Ints, margin: Doubles) -> list[int]:
+    """Of those that overlap, the clearest; in order."""
+    out: list[int] = []
+    for i in kept.tolist():
+        if out and found.start_sample[i] < found.end_sample[out[-1]]:
+            if margin[i] > margin[out[-1]]:
+                out[-1] = i
+        else:
+            out.append(i)
+    return out
+
+
+def _finding(track: Track, found: Candidates, i: int, of: dict[str, float], credit: float) -> Finding:
+    """One candidate; `credit` is what its phase is worth."""
     rate = track.sample_rate_hz
-    features = dict(zip(found.columns, found.features.T.astype(np.float64), strict=True))
-    odds, phase = features["peak_log_odds"], _phases(found.start_sample, rate)
-    common = _common(phase[odds >= settings.min_log_odds_strong])
-    in_phase = _is_in(phase, common) & (odds >= settings.min_log_odds_in_phase)
-    for i in np.flatnonzero(in_phase | (odds >= settings.min_log_odds)).tolist():
-        start, end = int(found.start_sample[i]), min(int(found.end_sample[i]), track.samples)
-        length_ms, repeat_db = (end - start) / rate * 1000, features["repeat_db"][i]
-        yield Finding(
-            channel=track.channel,
-            start_s=start / rate,
-            end_s=end / rate,
-            value=round(length_ms, 1),
-            unit="ms",
-            severity=_severity(length_ms),
-            confidence=_confidence(odds[i], settings, in_phase=bool(in_phase[i])),
-            evidence=evidence(
-                start_sample=start,
-                end_sample=end,
-                log_odds=odds[i],
-                likely_ms=features["likely_ms"][i],
-                repeat_db=repeat_db,
-                looks="pitch repeated (CELT)" if repeat_db >= REPEATED_DB else "fresh noise (SILK, hybrid)",
-                in_phase_with_others=bool(in_phase[i]),
-                concealed_pct_estimated=track.facts.get("concealed_pct_estimated"),
-            ),
-        )
+    start, end = int(found.start_sample[i]), min(int(found.end_sample[i]), track.samples)
+    length_ms = (end - start) / rate * 1000
+    return Finding(
+        channel=track.channel,
+        start_s=start / rate,
+        end_s=end / rate,
+        value=round(length_ms, 1),
+        unit="ms",
+        severity=_severity(length_ms),
+        confidence=_confidence(of["peak_log_odds"] + credit),
+        evidence=evidence(
+            start_sample=start,
+            end_sample=end,
+            log_odds=of["peak_log_odds"],
+            likely_ms=of["likely_ms"],
+            repeat_db=of["repeat_db"],
+            looks=LOOKS[int(of["way"])],
+            in_phase_with_others=credit > 0,
+            concealed_pct_estimated=track.facts.get("concealed_pct_estimated"),
+        ),
+    )
 
 
 def _phases(start_sample: Ints, rate: int) -> Ints:
@@ -127,10 +158,9 @@ def _is_in(phase: Ints, common: int | None) -> Flags:
     return np.asarray((phase - common) % _STEPS < 2)
 
 
-def _confidence(log_odds: float, settings: Settings, *, in_phase: bool) -> float:
-    """The model's own; beside others of one phase as if its log odds were higher by what the threshold is lower."""
-    credit = settings.min_log_odds - settings.min_log_odds_in_phase if in_phase else 0.0
-    return round(min(0.99, 1 / (1 + math.exp(-log_odds - credit))), 2)
+def _confidence(log_odds: float) -> float:
+    """The model's own."""
+    return round(min(0.99, 1 / (1 + math.exp(-log_odds))), 2)
 
 
 def _severity(length_ms: float) -> Literal["minor", "major", "critical"]:

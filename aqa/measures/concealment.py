@@ -1,8 +1,9 @@
 """Sound that a decoder made up for lost packets: how likely each 5 ms of a channel is to be it.
 
-A model of boosted trees (`concealment_model.npz`, learnt by `tests/accuracy/train_concealment.py`) looks at 0.2 s of
-features around a hop. Runs of likely hops are candidates; what likelihood is enough is the detector's affair.
-An hour of 48 kHz without a pause takes some 7 s on a busy core, so the pass does it only where it is asked to.
+Two models of boosted trees (`concealment_celt.npz` and `concealment_silk.npz`, learnt by
+`tests/accuracy/train_concealment.py`) look at 0.2 s of features around a hop: one for CELT's way, one for that of
+SILK and of hybrid. Runs of likely hops are candidates; what likelihood is enough is the detector's affair.
+An hour of 48 kHz without a pause takes some @@ s on a core, so the pass does it only where it is asked to.
 """
 
 import logging
@@ -13,21 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aqa.measures.concealment_context import AFTER, BEFORE, UNLIKELY, judge
-from aqa.measures.concealment_kernels import COLUMNS, HIGH, LEVEL, LOUD, REPEAT, SILENT_DB
+from aqa.measures.concealment_kernels import ALIKE, BAND, COLUMNS, HIGH, LEVEL, LOUD, SILENT_DB
 from aqa.measures.concealment_rows import HOPS_A_SECOND, Features
 from aqa.measures.measure import Found
 from aqa.measures.trees import Trees, load
 from aqa.model import Candidates, Flags, Floats, Series
 from aqa.picker import merge, true_runs
 
-MODEL = Path(__file__).with_name("concealment_model.npz")
+WAYS = ("celt", "silk")
+MODELS = tuple(Path(__file__).with_name(f"concealment_{way}.npz") for way in WAYS)
 FRAME_HOPS = 4  # 20 ms, the usual frame of Opus: evidence is averaged over one
 STEP = 0.25  # natural log of odds: what a kept value is rounded to
 REPEAT_STEP_DB = 0.2
 CANDIDATE = -1.0  # least mean log odds of a frame in a candidate
 APART_HOPS = 2  # candidates up to 10 ms apart are one
 MOST = 200_000  # candidates of a channel
-NAMES = ("peak_log_odds", "likely_ms", "repeat_db")
+NAMES = ("way", "peak_log_odds", "likely_ms", "repeat_db")
+"""Of a candidate: which of WAYS; mean log odds of its best frame; expected length; median repetition at the full rate
+of what is between 3 and 8 kHz."""
 SHARE_STEP_PCT = 0.25
 NOTHING = -128  # no media
 _UNHEARD = round(UNLIKELY / STEP)  # what is no sound, in steps
@@ -37,19 +41,21 @@ _log = logging.getLogger(__name__)
 
 
 @cache
-def model() -> Trees:
-    """The model that comes with the program."""
-    return load(MODEL)[0]
+def models() -> tuple[Trees, ...]:
+    """The models that come with the program, one for each of WAYS."""
+    return tuple(load(path)[0] for path in MODELS)
 
 
 class Concealment:
-    """Likelihoods while one channel goes by; 2 bytes a hop."""
+    """Likelihoods while one channel goes by; 3 bytes a hop."""
 
     def __init__(self, rate: int, lsb: float) -> None:
         del lsb
         self.rate, self.features = rate, Features(rate)
         self.before, self.after = self.features.before, self.features.after
-        self.kept: list[tuple[int, Odds, Odds]] = []  # first hop, log odds and repetition of it and what follows
+        self.kept: list[
+            tuple[int, Odds]
+        ] = []  # first hop; log odds of each way and repetition of it and what follows
         self.rows, self.first = _silence(0), 0
 
     def take(self, x: Floats, lo: int, hi: int, base: int) -> None:
@@ -72,47 +78,66 @@ class Concealment:
         count = len(self.rows) - BEFORE - AFTER
         if count <= 0:
             return
-        odds = np.clip(np.rint(judge(self.rows, model()) / STEP), -127, 127).astype(np.int8)
-        repeat = np.rint(self.rows[BEFORE : BEFORE + count, REPEAT] / REPEAT_STEP_DB)
-        self.kept.append((self.first + BEFORE, odds, np.clip(repeat, 0, 127).astype(np.int8)))
+        repeat = self.rows[BEFORE : BEFORE + count, ALIKE + 1].astype(np.float64) / REPEAT_STEP_DB
+        values = np.stack([*(judge(self.rows, model) / STEP for model in models()), repeat])
+        self.kept.append((self.first + BEFORE, np.clip(np.rint(values), -127, 127).astype(np.int8)))
         self.rows, self.first = self.rows[count:], self.first + count
 
     def found(self, samples: int) -> Found:
         """Candidates, and the share that is likely made up of each second's sound."""
         count = samples * HOPS_A_SECOND // self.rate
-        odds, repeat = np.full(count, NOTHING, np.int8), np.zeros(count, np.int8)
-        for first, some, alike in self.kept:
-            inside = min(len(some), count - first)
-            odds[first : first + inside], repeat[first : first + inside] = some[:inside], alike[:inside]
-        heard = odds > _UNHEARD
-        likely = np.where(heard, _likely(odds * np.float32(STEP)), 0).astype(np.float32)
-        series = Series(1.0, ("concealed_pct", "sound_pct"), _seconds(likely, heard))
-        share = 100 * float(likely.sum(dtype=np.float64)) / int(heard.sum()) if heard.any() else None
+        kept = np.full((len(WAYS) + 1, count), NOTHING, np.int8)
+        for first, some in self.kept:
+            kept[:, first : first + some.shape[1]] = some[:, : max(0, count - first)]
+        heard = kept[0] > _UNHEARD
+        likely = np.where(heard, _likely(kept[:-1] * np.float32(STEP)), 0).astype(np.float32)
+        lost = np.where(kept[0] >= kept[1], likely[0], likely[1])
+        series = Series(1.0, ("concealed_pct", "sound_pct"), _seconds(lost, heard))
         return Found(
             series={"concealment": series},
-            runs={"concealment": self._candidates(odds, repeat, likely)},
-            facts={"concealed_pct_estimated": share},
+            runs={"concealment": candidates(kept, likely, self.rate)},
+            facts={"concealed_pct_estimated": share_pct(likely, heard)},
         )
 
-    def _candidates(self, odds: Odds, repeat: Odds, likely: Floats) -> Candidates:
-        """Runs in which the mean over a frame is not unlikely."""
-        mean = _frame_means(odds)
-        runs = merge(true_runs(mean >= CANDIDATE), APART_HOPS)
-        if len(runs) > MOST:
-            _log.warning("more than %d candidates of concealment in a channel: the later ones are left out", MOST)
-            runs = runs[:MOST]
-        features = [
-            (mean[a:b].max(), likely[a:b].sum() * 1000 / HOPS_A_SECOND, np.median(repeat[a:b]) * REPEAT_STEP_DB)
-            for a, b in runs
-        ]
-        starts, ends = (-(-runs[:, side] * self.rate // HOPS_A_SECOND) for side in (0, 1))
-        return Candidates(starts, ends, NAMES, np.array(features, np.float32).reshape(-1, len(NAMES)))
+
+def candidates(kept: Odds, likely: Floats, rate: int) -> Candidates:
+    """Runs in which the mean over a frame is not unlikely, of each way, in order.
+
+    `kept` (3, hops): log odds of each way in steps, repetition in steps; `likely` (2, hops).
+    """
+    starts, ends, features = [], [], []
+    for way in range(len(WAYS)):
+        mean = _frame_means(kept[way])
+        for a, b in _runs(mean):
+            starts.append(-(-a * rate // HOPS_A_SECOND))
+            ends.append(-(-b * rate // HOPS_A_SECOND))
+            expected = likely[way, a:b].sum() * 1000 / HOPS_A_SECOND
+            features.append((way, mean[a:b].max(), expected, np.median(kept[-1, a:b]) * REPEAT_STEP_DB))
+    order = np.argsort(np.array(starts, np.int64), kind="stable")
+    values = np.array(features, np.float32).reshape(-1, len(NAMES))
+    return Candidates(np.array(starts, np.int64)[order], np.array(ends, np.int64)[order], NAMES, values[order])
+
+
+def _runs(mean: Floats) -> list[tuple[int, int]]:
+    runs = merge(true_runs(mean >= CANDIDATE), APART_HOPS)
+    if len(runs) > MOST:
+        _log.warning("more than %d candidates of concealment in a channel: the later ones are left out", MOST)
+    return [(int(a), int(b)) for a, b in runs[:MOST]]
+
+
+def share_pct(likely: Floats, heard: Flags) -> float | None:
+    """Share of the sound that was made up, from the mean likelihoods (2, hops); None where there is no sound."""
+    count = int(heard.sum())
+    if not count:
+        return None
+    celt, silk = (100 * float(way.sum(dtype=np.float64)) / count for way in likely)
+    return celt + silk
 
 
 def _silence(hops: int) -> Floats:
     """Rows of what is not there."""
     rows = np.zeros((hops, len(COLUMNS)), np.float32)
-    rows[:, (LEVEL, HIGH, LOUD)] = SILENT_DB
+    rows[:, (LEVEL, HIGH, LOUD, BAND, BAND + 1)] = SILENT_DB
     return rows
 
 
