@@ -35,6 +35,7 @@ to the other, with sign."""
 BEFORE, AFTER = 24, 16  # hops that a row looks back and ahead
 APART = 4.0  # octaves where one of two lags is not known
 UNLIKELY = -12.0  # log odds of what is no sound
+LEAST = -10.0  # of what is, at least
 
 
 def _cells(kind: int, column: int, *offsets: int) -> list[tuple[int, int, int]]:
@@ -122,7 +123,7 @@ def _judge(rows, first, cells, roots, feature, threshold, left, right, value, ba
             continue
         for j in range(len(cells)):
             row[j] = _cell(rows, at, cells[j, 0], cells[j, 1], cells[j, 2])
-        out[i] = baseline + grow(row, roots, feature, threshold, left, right, value)
+        out[i] = max(baseline + grow(row, roots, feature, threshold, left, right, value), LEAST)
 
 
 def judge(rows: Floats, model: Trees) -> Doubles:

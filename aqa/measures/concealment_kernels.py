@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from aqa.compiled import compiled, inlined
+from aqa.measures.concealment_peaks import peaks
 from aqa.model import Doubles
 
 COLUMNS = ("level_db", "high_db", "repeat_db", "lag_ms", "decay_db", "flux", "loud_db", "repeat_mean_db", "flux_mean",
@@ -18,7 +19,6 @@ COLUMNS = ("level_db", "high_db", "repeat_db", "lag_ms", "decay_db", "flux", "lo
 """What stands in a row, in order; from `whole_alike_db` on by `concealment_fine`."""
 LEVEL, HIGH, REPEAT, LAG, DECAY, FLUX, LOUD, REPEAT_MEAN, FLUX_MEAN, LAR = range(10)
 ALIKE, FINE_LAG, BAND, MIDDLE_MEAN = 15, 18, 19, 21
-CANDIDATES = 4  # lags of a hop that are looked at more closely
 ORDER = 6  # of the linear prediction whose log area ratios (Viswanathan and Makhoul 1975) tell spectra apart
 STATE = 3  # running loudness, mean repetition, mean flux
 HISTORY = 2  # rows before the first: flux is against the last window that shares no sample
@@ -94,42 +94,6 @@ def _best(acc, prefix, start, end, far, count):  # type: ignore[no-untyped-def]
             if square > best * energy:
                 best, found = square / energy, m
     return found
-
-
-@inlined
-def _peaks(acc, prefix, start, end, far, count, lags):  # type: ignore[no-untyped-def]
-    """The lags of the best peaks of repetition, best first, into `lags`; 0 where there are no more."""
-    shares = (0.0, 0.0, 0.0, 0.0)
-    lags[:] = 0
-    before, here, falls = 0.0, 0.0, False
-    for m in range(count + 1):
-        after = 0.0
-        if m < count and acc[m] > 0.0:
-            shift = m - far
-            after = float(acc[m]) * float(acc[m]) / (prefix[end + shift] - prefix[start + shift] + 1e-12)
-        falls = here > before and here >= after
-        if falls:
-            shares = _enter(shares, here, far - m + 1, lags)
-        before, here = here, after
-
-
-@inlined
-def _enter(shares, share, lag, lags):  # type: ignore[no-untyped-def]
-    """`lag` among the best four, if it is one."""
-    a, b, c, d = shares
-    if share <= d:
-        return shares
-    lags[3] = lag
-    if share <= c:
-        return a, b, c, share
-    lags[3], lags[2] = lags[2], lag
-    if share <= b:
-        return a, b, share, c
-    lags[2], lags[1] = lags[1], lag
-    if share <= a:
-        return a, share, b, c
-    lags[1], lags[0] = lags[0], lag
-    return share, a, b, c
 
 
 @inlined
@@ -231,7 +195,7 @@ def _rows(z, high, prefix, edges, far, count, sums, work, state, rows, sinc, lag
             _take_over(sums[2], sums[0], count)
             _take_over(sums[3], sums[1], ORDER + 1)
             _window(z, prefix, start, end, far, count, sums, row, rows[i], work, sinc)
-            _peaks(sums[2], prefix, start, end, far, count, lags[i])
+            peaks(sums[2], prefix, start, end, far, count, lags[i])
             state[1] += (row[REPEAT] - state[1]) / MEAN_HOPS
             state[2] += (row[FLUX] - state[2]) / MEAN_HOPS
         row[REPEAT_MEAN], row[FLUX_MEAN] = state[1], state[2]

@@ -6,7 +6,8 @@ import numpy as np
 
 from aqa.measures import concealment_fine
 from aqa.measures.concealment_fine import BANDS, fine, split, taps
-from aqa.measures.concealment_kernels import CANDIDATES, COLUMNS, HISTORY, ORDER, SILENT_DB, SINC, _flatten, _rows
+from aqa.measures.concealment_kernels import COLUMNS, HISTORY, ORDER, SILENT_DB, SINC, _flatten, _rows
+from aqa.measures.concealment_peaks import CANDIDATES
 from aqa.measures.halve import SIDE, halve
 from aqa.model import Floats, Ints
 
