@@ -35,6 +35,7 @@ SHARES = {"narrow": 0.25, "synthetic": 0.13, "fullband": 0.15, "meeting": 0.2, "
 RECORDERS = ("mp3", "opus", "aac64", "aac96")
 HOP = RATE // HOPS_A_SECOND
 CLEAN, CELT, SILK, EITHER = range(4)
+ROUNDS = {CELT: 90, SILK: 170}  # trees: what a copy is can be told by fewer
 KEPT = 0.25  # of clean hops: there are ten times as many
 _BUNDLED = aqa.opus.library
 
@@ -152,7 +153,7 @@ def learn(x: np.ndarray, truth: np.ndarray, lost: int) -> HistGradientBoostingCl
     mine = (truth == CLEAN) | (truth == lost)
     y = truth[mine] == lost
     trees = HistGradientBoostingClassifier(
-        max_iter=150, learning_rate=0.1, max_leaf_nodes=24, min_samples_leaf=60, l2_regularization=5.0,
+        max_iter=ROUNDS[lost], learning_rate=0.1, max_leaf_nodes=24, min_samples_leaf=60, l2_regularization=5.0,
         early_stopping=False, max_bins=127, random_state=0,
     )  # fmt: skip
     return trees.fit(x[mine], y, np.where(y, 1.0, 1 / KEPT))
