@@ -56,6 +56,8 @@ def naive_fine(bands, start, end, lags, whole):
         return product**2 / float((one @ one) * (two @ two)) if product > 0 else 0.0
 
     best = max(tried, key=lambda lag: alike(y[1], lag))
+    if alike(y[1], best) == 0.0:
+        return 0, [0.0] * BANDS  # the middle nowhere repeats
     return best, [-10 * math.log10(1 - alike(band, best) + EXACT) for band in y]
 
 
