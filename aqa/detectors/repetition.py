@@ -16,7 +16,11 @@ Loops of synthetic music that repeat within 200 ms are bit for bit the same as a
 of the recording they count as its nature. Speech synthesis plays the same noise again, but for part of a lag. Tones
 and buzzes of a generator have a period: what follows its own pattern within the frame, what already went on before
 it, or what sets in out of silence gives none. After a lossy codec, resampling or dither nothing is equal any more,
-and nothing is found: correlation can't replace equality, since a steady vowel correlates with its own last periods.
+and nothing is found. Correlation does not replace equality. It was tried on frames of 10 to 60 ms, flattened and
+from 3 to 8 kHz alone, less what it was before the repeat. On the validation split of tests/accuracy, with no false
+alarm in 18 minutes of natural speech, meetings and music, it found .98 of frames after MP3 at 128 kb/s, .48 after AAC
+at 64 and .36 after Opus at 32; synthetic speech, whose periods are copies, gave 300 to 500 false alarms an hour all
+the same.
 
 Thresholds and their source
 ---------------------------

@@ -7,7 +7,10 @@ from numpy.typing import NDArray
 
 from aqa.compiled import compiled, inlined
 from aqa.measures.concealment_kernels import (
+    ALIKE,
+    BAND,
     DECAY,
+    FINE_LAG,
     FLUX,
     FLUX_MEAN,
     HIGH,
@@ -15,6 +18,7 @@ from aqa.measures.concealment_kernels import (
     LAR,
     LEVEL,
     LOUD,
+    MIDDLE_MEAN,
     ORDER,
     QUIET_DB,
     REPEAT,
@@ -24,12 +28,14 @@ from aqa.measures.concealment_kernels import (
 from aqa.measures.trees import Trees, grow
 from aqa.model import Doubles, Floats
 
-VALUE, CHANGE, RATIO, SPECTRUM, BETWEEN = range(5)
+VALUE, CHANGE, RATIO, SPECTRUM, BETWEEN, TURN = range(6)
 """How a cell is made of a column at another hop: as it is; less that of this hop; octaves between the two, without
-sign; distance of log area ratios; less another column of this hop, which the offset then names."""
+sign; distance of log area ratios; less another column of this hop, which the offset then names; octaves from this hop
+to the other, with sign."""
 BEFORE, AFTER = 24, 16  # hops that a row looks back and ahead
 APART = 4.0  # octaves where one of two lags is not known
 UNLIKELY = -12.0  # log odds of what is no sound
+LEAST = -10.0  # of what is, at least
 
 
 def _cells(kind: int, column: int, *offsets: int) -> list[tuple[int, int, int]]:
@@ -50,6 +56,15 @@ CELLS: NDArray[np.int32] = np.array(
         *_cells(VALUE, FLUX_MEAN, 0),
         *_cells(BETWEEN, LEVEL, LOUD),
         *_cells(BETWEEN, HIGH, LEVEL),
+        *_cells(VALUE, ALIKE, -8, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6, 8),
+        *_cells(VALUE, ALIKE + 1, -8, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 8, 12),
+        *_cells(VALUE, ALIKE + 2, -8, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6, 8),
+        *_cells(TURN, FINE_LAG, -4, -3, -2, -1, 1, 2, 3, 4),
+        *_cells(CHANGE, BAND, -16, -8, -4, -3, -2, -1, 1, 2, 3, 4, 8, 16),
+        *_cells(CHANGE, BAND + 1, -16, -8, -4, -3, -2, -1, 1, 2, 3, 4, 8, 16),
+        *_cells(BETWEEN, BAND, LEVEL),
+        *_cells(BETWEEN, BAND + 1, LEVEL),
+        *_cells(VALUE, MIDDLE_MEAN, 0),
     ],
     np.int32,
 )
@@ -73,6 +88,8 @@ def _cell(rows, at, kind, column, offset):  # type: ignore[no-untyped-def]
         return there - here
     if kind == RATIO:
         return np.float32(_octaves(there, here))
+    if kind == TURN:
+        return np.float32(math.log2(there / here)) if there > 0.0 and here > 0.0 else np.float32(0.0)
     distance = np.float32(0.0)
     for i in range(LAR, LAR + ORDER):
         distance += abs(rows[at + offset, i] - rows[at, i])
@@ -106,7 +123,7 @@ def _judge(rows, first, cells, roots, feature, threshold, left, right, value, ba
             continue
         for j in range(len(cells)):
             row[j] = _cell(rows, at, cells[j, 0], cells[j, 1], cells[j, 2])
-        out[i] = baseline + grow(row, roots, feature, threshold, left, right, value)
+        out[i] = max(baseline + grow(row, roots, feature, threshold, left, right, value), LEAST)
 
 
 def judge(rows: Floats, model: Trees) -> Doubles:

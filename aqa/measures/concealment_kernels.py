@@ -9,12 +9,16 @@ import math
 import numpy as np
 
 from aqa.compiled import compiled, inlined
+from aqa.measures.concealment_peaks import peaks
 from aqa.model import Doubles
 
 COLUMNS = ("level_db", "high_db", "repeat_db", "lag_ms", "decay_db", "flux", "loud_db", "repeat_mean_db", "flux_mean",
-           "lar1", "lar2", "lar3", "lar4", "lar5", "lar6")  # fmt: skip
-"""What stands in a row, in order."""
+           "lar1", "lar2", "lar3", "lar4", "lar5", "lar6",
+           "whole_alike_db", "middle_alike_db", "top_alike_db", "fine_lag_ms", "middle_db", "top_db",
+           "middle_mean_db")  # fmt: skip
+"""What stands in a row, in order; from `whole_alike_db` on by `concealment_fine`."""
 LEVEL, HIGH, REPEAT, LAG, DECAY, FLUX, LOUD, REPEAT_MEAN, FLUX_MEAN, LAR = range(10)
+ALIKE, FINE_LAG, BAND, MIDDLE_MEAN = 15, 18, 19, 21
 ORDER = 6  # of the linear prediction whose log area ratios (Viswanathan and Makhoul 1975) tell spectra apart
 STATE = 3  # running loudness, mean repetition, mean flux
 HISTORY = 2  # rows before the first: flux is against the last window that shares no sample
@@ -162,12 +166,16 @@ def _mean_square(x, start, end):  # type: ignore[no-untyped-def]
     return (float(a) + float(b) + float(c) + float(d)) / max(size, 1)
 
 
-@compiled("void(f4[::1], f4[::1], f8[::1], i8[::1], i8, i8, f4[:, ::1], f8[::1], f8[::1], f4[:, ::1], f8[:, ::1])")
-def _rows(z, high, prefix, edges, far, count, sums, work, state, rows, sinc):  # type: ignore[no-untyped-def]
+@compiled(
+    "void(f4[::1], f4[::1], f8[::1], i8[::1], i8, i8, f4[:, ::1], f8[::1], f8[::1], f4[:, ::1], f8[:, ::1],"
+    " i8[:, ::1])"
+)
+def _rows(z, high, prefix, edges, far, count, sums, work, state, rows, sinc, lags):  # type: ignore[no-untyped-def]
     """A row for each hop [edges[i + 1], edges[i + 2]) of `z`; its window begins at edges[i].
 
     Lags are `far` down to `far - count + 1` samples. `sums[0]` and `sums[1]` are the products of the hop before, on
-    entry and on exit; the other rows of `sums` are room. `rows[:2]` are those of the two hops before.
+    entry and on exit; the other rows of `sums` are room. `rows[:2]` are those of the two hops before. `lags[i]` takes
+    the best peaks of hop i.
     """
     for i in range(len(edges) - 2):
         start, at, end = edges[i], edges[i + 1], edges[i + 2]
@@ -180,12 +188,14 @@ def _rows(z, high, prefix, edges, far, count, sums, work, state, rows, sinc):  #
             row[REPEAT], row[LAG], row[DECAY], row[FLUX] = 0.0, 0.0, 0.0, 0.0
             row[LAR : LAR + ORDER] = 0.0
             sums[:2] = 0.0
+            lags[i] = 0
         else:
             _products(z, at, end, far, count, sums[2])
             _products(z, at, end, ORDER, ORDER + 1, sums[3])
             _take_over(sums[2], sums[0], count)
             _take_over(sums[3], sums[1], ORDER + 1)
             _window(z, prefix, start, end, far, count, sums, row, rows[i], work, sinc)
+            peaks(sums[2], prefix, start, end, far, count, lags[i])
             state[1] += (row[REPEAT] - state[1]) / MEAN_HOPS
             state[2] += (row[FLUX] - state[2]) / MEAN_HOPS
         row[REPEAT_MEAN], row[FLUX_MEAN] = state[1], state[2]

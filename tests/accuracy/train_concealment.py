@@ -1,11 +1,12 @@
-"""Learn the model of `aqa/measures/concealment.py` from clips of the train split: 10 to 30 minutes on one core.
+"""Learn the models of `aqa/measures/concealment.py` from clips of the train split: half an hour on one core.
 
-    PYTHONPATH=.:tests python -m accuracy.train_concealment [--clips 120] [--out FILE]
+    PYTHONPATH=.:tests python -m accuracy.train_concealment [--clips 430] [--out FOLDER]
 
 Clips of all domains, 32 dB apart in level, go through real libopus (PyAV's and the system's, where there is one) as
 CELT, hybrid and SILK at many rates, half of them with losses; a part through MP3, AAC or Opus behind that; the rest
 is clean. Truth: hops inside lost packets in active speech that FEC did not repair. The 40 ms after a loss, and
-losses that can't be heard, count neither way. Trees: histogram gradient boosting (scikit-learn).
+losses that can't be heard, count neither way; nor do losses of CELT for the model of SILK and hybrid, or the other
+way round. Trees: histogram gradient boosting (scikit-learn).
 """
 
 import argparse
@@ -24,7 +25,7 @@ from accuracy.material import Clip, one_clip
 from accuracy.opus import FRAME, Coder, gilbert_elliott, send
 from accuracy.recorders import record
 from accuracy.sources import RATE, stable
-from aqa.measures.concealment import MODEL
+from aqa.measures.concealment import MODELS
 from aqa.measures.concealment_context import AFTER, BEFORE, context
 from aqa.measures.concealment_kernels import LEVEL, LOUD, QUIET_DB, SILENT_DB
 from aqa.measures.concealment_rows import HOPS_A_SECOND, Features
@@ -33,8 +34,9 @@ SHARES = {"narrow": 0.25, "synthetic": 0.13, "fullband": 0.15, "meeting": 0.2, "
           "applause": 0.04, "noise": 0.03}  # fmt: skip
 RECORDERS = ("mp3", "opus", "aac64", "aac96")
 HOP = RATE // HOPS_A_SECOND
-CLEAN, LOST, EITHER = 0, 1, 2
-KEPT = 0.2  # of clean hops: there are ten times as many
+CLEAN, CELT, SILK, EITHER = range(4)
+ROUNDS = {CELT: 90, SILK: 170}  # trees: what a copy is can be told by fewer
+KEPT = 0.25  # of clean hops: there are ten times as many
 _BUNDLED = aqa.opus.library
 
 
@@ -121,18 +123,18 @@ def rows_of(samples: np.ndarray) -> np.ndarray:
 
 
 def labels(hops: int, truths: tuple[Truth, ...]) -> np.ndarray:
-    """CLEAN, LOST or EITHER per hop."""
+    """CLEAN, CELT, SILK (and hybrid) or EITHER per hop."""
     out = np.full(hops, CLEAN, np.int8)
     for truth in truths:
         start, end = truth.start_sample / HOP, truth.end_sample / HOP
         out[max(0, int(start) - 1) : int(np.ceil(end)) + 8] = EITHER
         if truth.observable:
-            out[int(np.ceil(start)) : int(end)] = LOST
+            out[int(np.ceil(start)) : int(end)] = CELT if truth.params["mode"] == "celt" else SILK
     return out
 
 
-def learn(clips: int) -> HistGradientBoostingClassifier:
-    """The model, from `clips` clips of the train split."""
+def examples(clips: int) -> tuple[np.ndarray, np.ndarray]:
+    """What a model sees of hops of `clips` clips of the train split, and what each hop is."""
     rng, rows, truth = np.random.default_rng(0), [], []
     for number in range(clips):
         samples, truths, _ = example("train", number)
@@ -140,16 +142,21 @@ def learn(clips: int) -> HistGradientBoostingClassifier:
         label = labels(len(found), truths)[BEFORE : len(found) - AFTER]
         judged = found[BEFORE : len(found) - AFTER]
         sound = judged[:, LEVEL] > np.maximum(judged[:, LOUD] - QUIET_DB, SILENT_DB)
-        keep = sound & (label != EITHER) & ((label == LOST) | (rng.random(len(label)) < KEPT))
+        keep = sound & (label != EITHER) & ((label != CLEAN) | (rng.random(len(label)) < KEPT))
         rows.append(context(found)[keep])
-        truth.append(label[keep] == LOST)
-    x, y = np.concatenate(rows), np.concatenate(truth)
-    print(f"{len(x)} hops, {100 * y.mean():.1f} % of them lost; {opus.version()}")
+        truth.append(label[keep])
+    return np.concatenate(rows), np.concatenate(truth)
+
+
+def learn(x: np.ndarray, truth: np.ndarray, lost: int) -> HistGradientBoostingClassifier:
+    """The model that tells hops of the kind `lost` from clean ones."""
+    mine = (truth == CLEAN) | (truth == lost)
+    y = truth[mine] == lost
     trees = HistGradientBoostingClassifier(
-        max_iter=90, learning_rate=0.12, max_leaf_nodes=24, min_samples_leaf=60, l2_regularization=5.0,
+        max_iter=ROUNDS[lost], learning_rate=0.1, max_leaf_nodes=24, min_samples_leaf=60, l2_regularization=5.0,
         early_stopping=False, max_bins=127, random_state=0,
     )  # fmt: skip
-    return trees.fit(x, y, np.where(y, 1.0, 1 / KEPT))
+    return trees.fit(x[mine], y, np.where(y, 1.0, 1 / KEPT))
 
 
 def export(model: HistGradientBoostingClassifier, path: Path) -> None:
@@ -175,7 +182,10 @@ def export(model: HistGradientBoostingClassifier, path: Path) -> None:
 
 if __name__ == "__main__":
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--clips", type=int, default=120)
-    arguments.add_argument("--out", type=Path, default=MODEL)
+    arguments.add_argument("--clips", type=int, default=430)
+    arguments.add_argument("--out", type=Path, default=MODELS[0].parent)
     given = arguments.parse_args()
-    export(learn(given.clips), given.out)
+    x, truth = examples(given.clips)
+    print(f"{len(x)} hops, lost by kind: {np.bincount(truth)[1:3].tolist()}; {opus.version()}")
+    for way, path in zip((CELT, SILK), MODELS, strict=True):
+        export(learn(x, truth, way), given.out / path.name)

@@ -11,6 +11,7 @@ from sound import Sound
 
 from aqa.detector import registry
 from aqa.detectors.concealment import Settings, concealment
+from aqa.measures.concealment import NAMES
 from aqa.measures.levels import Levels
 from aqa.measures.track import OPTIONAL, measure
 from aqa.model import Candidates, Track
@@ -82,18 +83,19 @@ def test_gain_changes_nothing_but_little():
     assert [round(f.start_s, 2) for f in one] == [round(f.start_s, 2) for f in quiet]
 
 
-def candidates(starts_ms, peaks, length_ms=20):
+def candidates(starts_ms, peaks, length_ms=20, ways=0):
     start = np.array(starts_ms) * 48
-    features = [(peak, 20, 10) for peak in np.broadcast_to(peaks, len(start))]
-    held = Candidates(
-        start, start + length_ms * 48, ("peak_log_odds", "likely_ms", "repeat_db"), np.array(features, np.float32)
-    )
+    ways, peaks = np.broadcast_to(ways, len(start)), np.broadcast_to(peaks, len(start))
+    features = np.array([(way, peak, 20, 10) for way, peak in zip(ways, peaks, strict=True)], np.float32)
+    held = Candidates(start, start + length_ms * 48, NAMES, features)
     empty = SimpleNamespace()
     return Track(RATE, 60 * RATE, empty, empty, empty, Levels(-26.0, -60.0, np.ones(6000, np.bool_)),
                  candidates={"concealment": held})  # fmt: skip
 
 
-LIMITS = Settings(min_log_odds=1.75, min_log_odds_strong=0.5, min_log_odds_in_phase=-0.5)
+LIMITS = Settings(
+    min_log_odds=1.75, min_log_odds_strong=0.5, min_log_odds_in_phase=-0.5, min_log_odds_silk=0.75,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(("peak", "count"), [(1.75, 1), (1.74, 0)])
@@ -115,6 +117,31 @@ def test_those_of_one_phase_help_each_other():
 def test_seven_or_scattered_ones_do_not():
     assert not DETECTOR(candidates([1000 * i for i in range(7)], 1.0), LIMITS)
     assert not DETECTOR(candidates([1005 * i for i in range(1, 30)], 1.0), LIMITS)
+
+
+@pytest.mark.parametrize(("peak", "count"), [(0.75, 1), (0.74, 0)])
+def test_each_way_has_its_own_limit(peak, count):
+    found = DETECTOR(candidates([1000], peak, ways=1), LIMITS)
+    assert len(found) == count
+    assert all(json.loads(f.evidence)["looks"] == "fresh noise (SILK, hybrid)" for f in found)
+
+
+def test_a_phase_is_of_celt_alone():
+    strong = [1000 * i + 5 for i in range(1, 10)]
+    track = candidates([*strong, 20_005, 30_005], [*[1.0] * 9, 0.3, 0.3], ways=[*[0] * 9, 0, 1])
+    assert [round(f.start_s * 1000) for f in DETECTOR(track, LIMITS)] == [*strong, 20_005]
+    track = candidates([*strong, 20_005], [*[1.0] * 9, 0.74], ways=1)
+    found = DETECTOR(track, LIMITS)
+    assert [round(f.start_s * 1000) for f in found] == strong
+    assert not any(json.loads(f.evidence)["in_phase_with_others"] for f in found)
+
+
+def test_of_two_ways_at_one_place_the_clearer_is_told():
+    """2.25 is 0.5 above CELT's limit, 1.5 is 0.75 above that of SILK; what touches at an end is another place."""
+    found = DETECTOR(candidates([1000, 1010, 1030], [2.25, 1.5, 2.0], ways=[0, 1, 0]), LIMITS)
+    assert [(round(f.start_s, 3), json.loads(f.evidence)["looks"][:5]) for f in found] == [
+        (1.01, "fresh"), (1.03, "pitch"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("ms", "severity"), [(59, "minor"), (60, "major"), (199, "major"), (200, "critical")])

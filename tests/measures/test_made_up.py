@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aqa.measures.concealment import Concealment
+from aqa.measures.concealment import STEP, Concealment, candidates, share_pct
 from aqa.measures.concealment_context import (
     AFTER,
     APART,
@@ -17,12 +17,24 @@ from aqa.measures.concealment_context import (
     CHANGE,
     RATIO,
     SPECTRUM,
+    TURN,
     UNLIKELY,
     VALUE,
     context,
     judge,
 )
-from aqa.measures.concealment_kernels import COLUMNS, DECAY, FLUX, HIGH, LAG, LAR, LEVEL, LOUD, ORDER, REPEAT
+from aqa.measures.concealment_kernels import (
+    COLUMNS,
+    DECAY,
+    FLUX,
+    HIGH,
+    LAG,
+    LAR,
+    LEVEL,
+    LOUD,
+    ORDER,
+    REPEAT,
+)
 from aqa.measures.concealment_rows import Features, halvings
 from aqa.measures.halve import SIDE, halve
 from aqa.measures.trees import Trees, load, scores
@@ -146,6 +158,8 @@ def naive_cell(rows, at, kind, column, offset):
         return there - here
     if kind == RATIO:
         return abs(math.log2(there / here)) if there > 0 and here > 0 else APART
+    if kind == TURN:
+        return math.log2(there / here) if there > 0 and here > 0 else 0.0
     assert kind == SPECTRUM
     return float(np.abs(rows[at + offset, LAR : LAR + ORDER] - rows[at, LAR : LAR + ORDER]).sum())
 
@@ -201,3 +215,34 @@ def test_empty_media_and_holes_are_no_error():
         one.close(np.zeros(0, np.float32), 0, 0)
     shares = one.found(144_000).series["concealment"].values
     assert shares[:, 1].tolist() == [100, 0, 100] and shares[1, 0] == 0
+
+
+def kept_of(celt, silk):
+    return np.array([np.array(celt) / STEP, np.array(silk) / STEP, np.full(len(celt), 50)]).astype(np.int8)
+
+
+def test_candidates_are_runs_of_likely_means_by_way():
+    """Of four hops of 4 among others of -4 at least, two in a mean of four give 0, one gives -2."""
+    celt, silk = np.full(60, -10.0), np.full(60, -10.0)
+    celt[20:24], silk[40:52] = 4.0, 2.0
+    found = candidates(kept_of(celt, silk), 48_000)
+    one, two = found.features
+    assert (found.start_sample[0], found.end_sample[0]) == (19 * 240, 24 * 240)
+    assert one.tolist() == pytest.approx([0, 4.0, 20, 10], abs=0.6)
+    assert two[0] == 1 and two[1] == pytest.approx(2.0) and two[3] == 10
+    assert len(found.start_sample) == 2 and found.start_sample[0] < found.start_sample[1]
+
+
+def test_one_hop_alone_is_no_candidate_of_silk():
+    silk = np.full(60, -10.0)
+    silk[30] = 30.0
+    assert len(candidates(kept_of(np.full(60, -10.0), silk), 48_000).start_sample) == 0
+
+
+def test_the_share_is_by_the_line_of_its_way_and_stays_within_0_and_100():
+    heard = np.array([True, True, False, False])
+    half = np.array([0.2, 0.0, 0.0, 0.0], np.float32)
+    assert share_pct(half, heard, 0) == pytest.approx(0.85 * 10 - 0.1)
+    assert share_pct(half, heard, 1) == pytest.approx(2.8 * 10 - 1.3)
+    assert share_pct(half * 0, heard, 1) == 0.0 and share_pct(half * 5, heard, 1) == 100.0
+    assert share_pct(half, heard & False, 0) is None
