@@ -10,14 +10,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from aqa.known import EXPLAINING
+from aqa.known import EXPLAINING, PLAYOUT_S
 from aqa.measures.together import together
 from aqa.model import Finding, evidence
 from aqa.on_the_way import adopted
 from aqa.whole import Whole, is_again, within
 
 BEGIN_S = 2.0  # faults of one origin begin this near each other (REPORT.md, incidents: room-wide)
-AFTER_S = 0.32  # a buffer that has run dry settles anew: 16 packets of 20 ms, the memory of RFC 3550's jitter (A.8)
+AFTER_S = PLAYOUT_S  # a buffer that has run dry settles anew
 PART_S = 0.5  # what hits only some of those who send must hit them sooner: a server's fault, or its node's, is one
 # moment, and a loss shows by the next packet, a stall by what the buffer holds
 LEAST_S = 0.1  # a few packets: starts are no more exact than that
@@ -101,10 +101,11 @@ def _who(finding: Finding, linked: Linked) -> str:
 
 
 def _groups(faults: Sequence[Finding]) -> list[list[Finding]]:
-    """Faults that begin within BEGIN_S of the first of each group."""
+    """Faults that begin within BEGIN_S of the first of each group, and PART_S of the one before."""
     groups: list[list[Finding]] = []
     for item in faults:
-        if groups and item.start_s - groups[-1][0].start_s <= BEGIN_S:
+        last = groups[-1] if groups else [item]
+        if groups and item.start_s - last[0].start_s <= BEGIN_S and item.start_s - last[-1].start_s <= PART_S:
             groups[-1].append(item)
         else:
             groups.append([item])

@@ -264,6 +264,22 @@ def test_loss_that_begins_on_all_together_is_the_server_s():
     assert "own link" in facts(behind[0])["against"]
 
 
+def test_a_fault_of_one_just_before_does_not_tear_what_hits_all_apart():
+    """c has a loss of its own 1.9 s before; b's, 0.16 s after the others', is of the same moment all the same."""
+    starts = np.random.default_rng(0).uniform(200, 3000, 8).tolist()
+    shared = [burst(who, t + by) for t in starts for who, by in zip("acb", (0.0, 0.04, 0.16), strict=True)]
+    found = everybody(burst("c", starts[0] - 1.9), *shared)
+    assert [item.cause for item in found] == ["network_loss"] + ["server_outage"] * len(shared)
+
+
+def test_two_of_three_that_begin_a_second_apart_are_not_the_server_s():
+    starts = np.random.default_rng(0).uniform(200, 3000, 8).tolist()
+    shared = [burst(who, t + by) for t in starts for who, by in zip("abc", (0.0, 0.1, 0.2), strict=True)]
+    found = everybody(*shared, burst("a", 3200.0), burst("b", 3201.2))
+    assert {item.cause for item in found[:-2]} == {"server_outage"}
+    assert {item.cause for item in found[-2:]} == {"network_loss"}
+
+
 def test_independent_losses_stay_each_one_s_own():
     random = np.random.default_rng(1)
     found = everybody(*(burst(who, t) for who in "abc" for t in random.uniform(200, 3000, 25).tolist()))

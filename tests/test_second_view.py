@@ -105,7 +105,7 @@ def test_offset_drift_a_skip_and_whose_the_holes_are(tmp_path):
 
 
 def test_ten_minutes_through_another_codec(tmp_path):
-    """b lags 2.3 s, runs 30 ppm fast, has noise of its own, went through Opus at 24 kb/s, and lacks 60 ms at 400 s."""
+    """b lags 2.3 s, runs 30 ppm fast, has its own noise, went through Opus at 24 kb/s and lacks 60 ms at 400 s."""
     x, cut = pairs.speech(21, 600.0), 400 * pairs.RATE
     one = pairs.spoken(x, bitrate=24_000)
     coded = pairs.decoded(one, np.zeros(len(one.packets), np.bool_))
@@ -119,7 +119,6 @@ def test_ten_minutes_through_another_codec(tmp_path):
     assert (at_s, size_s) == (pytest.approx(400, abs=0.3), pytest.approx(-0.06, abs=0.001))
     (step,) = [f for f in analysis.findings if f.kind == "elided_time"]
     assert (step.recording, step.value) == ("b.flac", pytest.approx(0.06, abs=0.001))
-    print(row)
 
 
 def test_unrelated_recordings_are_refused_and_it_is_said(tmp_path):
