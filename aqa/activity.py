@@ -7,6 +7,7 @@ break, says nothing. Values lie on the stream's media clock; knots of the delay'
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ Kind = Literal["level", "size", "talkspurt"]
 LOST, NOTHING = 127, 126
 """Instead of a value: a packet that never came; time for which nothing was sent."""
 KNOT_S = 10.0  # a window that holds enough packets for one of least delay, and in which 200 ppm move 2 ms
+STEP_S = 0.05  # of the delay's floor: 200 ppm move it by 2 ms in KNOT_S, and a route that changes by some 10 ms
 LOOK_AHEAD_S = 0.0065  # of Opus's encoder for voip and audio: 4 ms delay compensation + 2.5 ms (opus_encoder.c)
 SHARES_PCT = (1, 99.5)  # of levels: who speaks for 20 s in an hour has said something
 SPREAD_DB = 3.0  # between them: less is no speech
@@ -168,7 +170,23 @@ def _knots(media_s: NDArray[np.floating], arrival_s: NDArray[np.floating]) -> tu
     window = (media_s / KNOT_S).astype(np.int64)
     order = np.lexsort((delay, window))
     best = order[np.flatnonzero(np.diff(window[order], prepend=-1))]
-    return np.asarray(media_s[best], np.float64), np.asarray(delay[best], np.float64)
+    steps = np.array(_steps(media_s, delay, best), np.float64).reshape(-1, 2)
+    knots = np.concatenate((np.stack((media_s[best], delay[best]), axis=1), steps))
+    knots = knots[np.argsort(knots[:, 0], kind="stable")]
+    return np.asarray(knots[:, 0], np.float64), np.asarray(knots[:, 1], np.float64)
+
+
+def _steps(media_s: NDArray[np.floating], delay_s: NDArray[np.floating], best: Ints) -> list[tuple[float, float]]:
+    """Knots beside each change of the delay that stays, such as a sender's stall: no clock drifts so far at once."""
+    found = []
+    for one, other in pairwise(best.tolist()):
+        rise = float(delay_s[other] - delay_s[one])
+        between = np.diff(delay_s[one : other + 1]) * np.sign(rise)
+        if abs(rise) < STEP_S or not len(between) or between.max() < STEP_S:
+            continue
+        at = one + int(np.argmax(between))
+        found += [(float(media_s[at]), float(delay_s[one])), (float(media_s[at + 1]), float(delay_s[other]))]
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,10 @@
 """The clock of a recording against the clock of packets, by matching when somebody was loud.
 
 The recording's 10 ms levels are held against what the packets of all its streams say together (`aqa/activity.py`):
-coarse over the whole of both (`aqa/align_search.py`), then window by window (`aqa/align_fine.py`); at last by
-holes that lost packets have left, which are exact. The error comes from the scatter of the windows, the confidence
-from how many agree and how far the best place stands out. A pair that does not belong together is refused.
+coarse over the whole of both (`aqa/align_search.py`), then window by window (`aqa/align_fine.py`); at last by what
+lost packets have left: holes, which are exact, or sound that rises where they come back (`aqa/align_returns.py`).
+The error comes from the scatter of the windows, the confidence from how many agree and how far the best place stands
+out. A pair that does not belong together is refused.
 
 What is found is when the packets of a sound came, with the least delay: a recorder that waits in a jitter buffer
 writes it that much later, and no content can tell its buffer from its clock.
@@ -16,6 +17,7 @@ import numpy as np
 
 from aqa.activity import LOST, Activity
 from aqa.align_fine import PAUSES_AGREE_S, Line, as_sizes, by_holes, fit, level_only, windows
+from aqa.align_returns import by_returns
 from aqa.align_search import FLOOR_DBFS, MAX_DRIFT_PPM, Place, coarse, wave
 from aqa.model import HOP_S, Doubles, Floats
 from aqa.picker import true_runs
@@ -26,7 +28,7 @@ FINE_MEAN_S = 0.5  # syllables stay, phrases go: what moves slowly says nothing 
 BIAS_S = {"level": 0.003, "size": 0.01, "talkspurt": 0.2}
 """How far decoded sound may lie from what is said of it, by codec and by voice: levels 0 to 3 ms, sizes 0 to 8 ms
 (tests/test_align.py); a pause is announced up to 200 ms late (Opus DTX: ten silent frames)."""
-HOLE_BIAS_S = 0.002
+HOLE_BIAS_S, RETURN_BIAS_S = 0.002, 0.003  # zeros, and sound that comes back: 0.1 to 2.5 ms late, measured
 PRIOR_DRIFT = 5e-5  # standard deviation between two clocks: crystals of 20 to 100 ppm
 MIN_PEAK, MIN_PEAK_NEAR = 7.0, 5.0
 MIN_AHEAD, SURE_AHEAD = 2.0, 8.0
@@ -94,12 +96,18 @@ def _lost_of(one: Activity) -> Doubles:
 
 
 def align(
-    level_dbfs: Floats, activities: Sources, prior_ns: int | None = None, *, holes_s: Doubles | None = None
+    level_dbfs: Floats,
+    activities: Sources,
+    prior_ns: int | None = None,
+    *,
+    holes_s: Doubles | None = None,
+    dip_ends_s: Doubles | None = None,
 ) -> Alignment | Refused:
     """Where a recording lies on the clock of packets.
 
     `level_dbfs` are its 10 ms levels, shape (hops,), NaN where there is no media; `prior_ns` the UTC of sample 0 if
-    one was given, near which less evidence is enough; `holes_s` its stretches of digital zero, shape (n, 2).
+    one was given, near which less evidence is enough; `holes_s` its stretches of digital zero, shape (n, 2), and
+    `dip_ends_s` where its dips end, shape (n,): both are held against packets that were lost.
     """
     if not activities:
         return Refused("no packets say how loud it was")
@@ -118,8 +126,23 @@ def align(
         return Refused("parts of the recording do not agree on one clock")
     if abs(line.slope) - 3 * line.slope_error > MAX_DRIFT_PPM * 1e-6:
         return Refused("its clock would have to drift by over 200 ppm")
-    exact = None if holes_s is None else by_holes(holes_s, packets.lost_s, line)
-    return _stated(packets, place, line, exact, kinds)
+    return _stated(packets, place, line, _exact(packets, line, holes_s, dip_ends_s), kinds)
+
+
+@dataclass(frozen=True)
+class _Exact:
+    """A line through what lost packets have left, and how far all of it may lie off."""
+
+    line: Line
+    bias_s: float
+
+
+def _exact(packets: Predicted, line: Line, holes_s: Doubles | None, dip_ends_s: Doubles | None) -> _Exact | None:
+    holes = None if holes_s is None else by_holes(holes_s, packets.lost_s, line)
+    if holes is not None:
+        return _Exact(holes, HOLE_BIAS_S)
+    returns = None if dip_ends_s is None else by_returns(dip_ends_s, packets.lost_s, line)
+    return None if returns is None else _Exact(returns, RETURN_BIAS_S)
 
 
 def _unlikely(place: Place) -> str | None:
@@ -143,15 +166,15 @@ def _line(level: Doubles, packets: Predicted, place: Place, kinds: Sequence[str]
     return fit(windows(here, there, line, FINE_REACH_S))
 
 
-def _stated(packets: Predicted, place: Place, line: Line, exact: Line | None, kinds: Sequence[str]) -> Alignment:
-    best = exact or line
+def _stated(packets: Predicted, place: Place, line: Line, exact: _Exact | None, kinds: Sequence[str]) -> Alignment:
+    best = exact.line if exact else line
     shrunk = PRIOR_DRIFT**2 / (PRIOR_DRIFT**2 + best.slope_error**2)
     slope = best.slope * shrunk  # least squares with what is known of crystals: a minute tells nothing of ppm
     at_s = best.at(best.middle_s) - slope * best.middle_s
     reach_s = np.sqrt(3) * best.spread_s  # from the middle to the ends
     scatter_s = 2 * best.scatter_s / np.sqrt(max(best.agree.sum(), 1))
     drift_s = 2 * best.slope_error * np.sqrt(shrunk) * reach_s
-    bias_s = HOLE_BIAS_S if exact else max(BIAS_S[kind] for kind in kinds)
+    bias_s = exact.bias_s if exact else max(BIAS_S[kind] for kind in kinds)
     ahead = (place.peak - place.next_best) / SURE_AHEAD
     return Alignment(
         start_ns=packets.base_ns + round((packets.first_s + at_s) * 1e9),

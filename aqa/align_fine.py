@@ -112,11 +112,12 @@ def fit(found: Windows, agree_s: tuple[float, float] = AGREE_S) -> Line | None:
         agree = off <= np.clip(3 * 1.4826 * np.median(off), *agree_s)
         if agree.sum() < 3:
             return Line(line.at_s, line.slope, agree, float(off.mean()), float(x.mean()), float(x.std()))
-        line = _least_squares(found, agree)
+        line = least_squares(found, agree)
     return line
 
 
-def _least_squares(found: Windows, agree: Flags) -> Line:
+def least_squares(found: Windows, agree: Flags) -> Line:
+    """The weighted line of least squares over those that agree."""
     x, y, w = found.middle_s[agree], found.at_s[agree], found.weight[agree]
     mean_x, mean_y = float(np.average(x, weights=w)), float(np.average(y, weights=w))
     variance = float(np.average((x - mean_x) ** 2, weights=w))
@@ -177,7 +178,7 @@ def fit_within(found: Windows, off_s: float) -> Line:
     apart = px[j] > px[i]
     slope = float(np.median((py[j] - py[i])[apart] / (px[j] - px[i])[apart]))
     agree = np.abs(y - slope * x - np.median(y - slope * x)) <= off_s
-    return _least_squares(found, agree) if agree.sum() >= 3 else Line(0.0, 0.0, agree, 0.0, 0.0, 0.0)
+    return least_squares(found, agree) if agree.sum() >= 3 else Line(0.0, 0.0, agree, 0.0, 0.0, 0.0)
 
 
 def level_only(kinds: Sequence[str]) -> bool:

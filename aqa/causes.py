@@ -18,6 +18,8 @@ from aqa.whole import Whole
 
 CAPTURED = frozenset(("clipping", "low_level", "hum", "dc_offset", "noise_burst", "echo", "channel_fault"))
 """Kinds in sound that come with a microphone, a room or a sound card."""
+FADES = frozenset(("attenuation", "concealment"))
+"""Kinds that leave some sound, as a pause does."""
 HALF = 0.5
 LONG_S = 1.0  # quiet of this length, in packets as in sound, is a pause of the room whatever its edges
 ENOUGH_LOUD = 0.3  # of a finding: speech has pauses
@@ -226,8 +228,12 @@ def silent_sender(finding: Finding, known: Known) -> Finding | None:
         "loud_pct": 100 * loud[0],
         "by": loud[1],
     }
+    if not known.heard_around(finding):
+        return _with(finding, "unexplained", why="what sounds around it is in nobody's packets", **facts)
     if finding.kind == "silence" or finding.end_s - finding.start_s > LONG_S:
         return _with(finding, "intended", sure=0.8, why="packets came and carried a pause", **facts)
+    if finding.kind in FADES and known.dead(finding) is False:
+        return _with(finding, "intended", sure=0.6, why="its microphone was live and quiet: a pause", **facts)
     return _with(finding, "sender_capture", sure=0.7, **facts)
 
 

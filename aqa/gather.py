@@ -9,6 +9,7 @@ import numpy as np
 from aqa.activity import activity, loud
 from aqa.history import Line, Point
 from aqa.known import CLOCK_ERROR_S, Known
+from aqa.measures.dead_air import dead_air
 from aqa.model import HOP_S, Finding, Flags, Stream, StreamRow, Track, utc_ns
 from aqa.picker import true_runs
 from aqa.second_view import elsewhere
@@ -30,11 +31,12 @@ def flow_key(row: StreamRow) -> FlowKey:
 
 @dataclass(frozen=True)
 class Flow:
-    """When packets of a stream came, and when somebody spoke in them; event seconds."""
+    """When packets of a stream came, when somebody spoke in them, when its microphone was dead; event seconds."""
 
     sending: Spans
     loud: Spans | None
     loud_from: str
+    dead: Spans | None = None
 
 
 def flow_of(stream: Stream, base_ns: int) -> Flow:
@@ -43,7 +45,9 @@ def flow_of(stream: Stream, base_ns: int) -> Flow:
     if found is None:
         return Flow(_sending_spans(stream, base_ns), None, "")
     said = loud(found)
-    return Flow(_sending_spans(stream, base_ns), said.speaking + (stream.log_start_ns - base_ns) * 1e-9, found.kind)
+    shift_s = (stream.log_start_ns - base_ns) * 1e-9
+    dead = dead_air(stream) + shift_s if found.kind == "level" else None
+    return Flow(_sending_spans(stream, base_ns), said.speaking + shift_s, found.kind, dead)
 
 
 def _sending_spans(stream: Stream, base_ns: int) -> Spans:
@@ -59,6 +63,7 @@ def known_of(measured: Measured, clock: Clock, whole: Whole) -> Known:
     logs = [log for log in measured.logs.values() if log.streams and log.end_ns is not None]
     spans = [((log.end_ns or 0) - log.streams[0].log_start_ns) / 1e9 for log in logs]
     tables = {path: measured.event.recording_table(path) for path in measured.recordings}
+    told = {path for path, came in clock.recording_from.items() if came == "aligned"} | set(clock.behind_s)
     return Known(
         whole,
         span_s=max(spans, default=0.0),
@@ -66,6 +71,7 @@ def known_of(measured: Measured, clock: Clock, whole: Whole) -> Known:
         clock_from=dict(clock.recording_from),
         recorder={path: table.recorder.lower() for path, table in tables.items() if table.recorder},
         elsewhere=elsewhere(measured, clock, whole.findings),
+        behind_s={path: clock.behind_s.get(path, 0.0) for path in clock.error_s if path in told},
     )
 
 
@@ -165,7 +171,7 @@ def _sent(
         yield Sent(
             row.ssrc, row.log, row.room, row.participant, who.node if who else None, who.region if who else None,
             row.vantage, row.cname, row.first_s, row.last_s, stalls, flow.sending, flow.loud, flow.loud_from,
-            flow_key(row) in linked,
+            flow.dead, flow_key(row) in linked,
         )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ more than 0.5 s) plus mixing. It is never heard earlier, clock error apart."""
 CLOCK_ERROR_S = 0.05  # what two machines with NTP may differ by; clocks that were set by hand are no better
 EXPLAINING = frozenset(("loss", "stall", "late"))
 """Kinds in packets that can explain a hole in sound."""
+AROUND_S = 1.0  # a pause between phrases of one who speaks is shorter
 BELIEVED = 0.5  # confidence in a fault itself: packets that only a capture lacks explain nothing
 
 
@@ -41,6 +42,8 @@ class Known:
     clock_from: Mapping[str, str] = field(default_factory=dict)  # recording -> settings, metadata, aligned
     recorder: Mapping[str, str] = field(default_factory=dict)  # recording -> profile by name
     elsewhere: Mapping[str, Elsewhere] = field(default_factory=dict)  # finding_id -> what a second recording has
+    behind_s: Mapping[str, float] = field(default_factory=dict)  # recording -> how long after its packets it has a
+    # sound, where that was measured: else anything up to PLAYOUT_S
 
     @cached_property
     def packet_faults(self) -> list[Finding]:
@@ -104,11 +107,30 @@ class Known:
         """Share of the finding in which packets came from anybody it is about."""
         return self.share(finding, union(*(one.sending for one in self.senders(finding))))
 
+    def heard_around(self, finding: Finding) -> bool:
+        """Whether a sender was loud by its packets within AROUND_S of a finding; true where that is not known."""
+        spans = [one.loud for one in self.senders(finding) if one.loud is not None]
+        around = np.array([[finding.start_s - PLAYOUT_S - AROUND_S, finding.end_s + AROUND_S]])
+        return not spans or any(len(within(one, around)) for one in spans)
+
+    def dead(self, finding: Finding) -> bool | None:
+        """Whether a sender's microphone gave nothing then; None where no levels tell."""
+        spans = [one.dead for one in self.senders(finding) if one.dead is not None]
+        return self.share(finding, union(*spans)) > 0 if spans else None
+
+    def _delays(self, finding: Finding) -> list[float]:
+        """How long before a finding its packets may have come."""
+        behind_s = self.behind_s.get(finding.recording or "")
+        if behind_s is None:
+            return [float(delay) for delay in np.linspace(0, PLAYOUT_S, 11)]
+        error_s = min(self.clock_error_s.get(finding.recording or "", CLOCK_ERROR_S), CLOCK_ERROR_S)
+        return [behind_s - error_s, behind_s, behind_s + error_s]
+
     def share(self, finding: Finding, spans: Spans) -> float:
-        """Share of a finding that intervals cover, at the delay of 0 to PLAYOUT_S that suits best."""
+        """Share of a finding that intervals cover, at the delay that suits best of those that it may have."""
         length = max(finding.end_s - finding.start_s, 1e-9)
         best = 0.0
-        for delay in np.linspace(0, PLAYOUT_S, 11).tolist():
+        for delay in self._delays(finding):
             here = np.array([[finding.start_s - delay, finding.end_s - delay]])
             best = max(best, length_s(within(spans, here)) / length)
         return min(best, 1.0)

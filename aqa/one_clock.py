@@ -120,6 +120,7 @@ def _placed(measured: Measured, path: str, voices: Sequence[_Voice], clock: Cloc
         [(one.activity, one.origin_ns) for one in own or here],
         clock.recording_ns.get(path),
         holes_s=_holes_s(tracks[0]) if len(tracks) == 1 else None,
+        dip_ends_s=_dip_ends_s(tracks[0]) if len(tracks) == 1 else None,
     )
 
 
@@ -137,6 +138,12 @@ def _holes_s(track: Track) -> Doubles:
     runs = track.runs.of("constant")
     keep = (runs.value == 0) & (runs.end_sample - runs.start_sample >= MIN_HOLE_S * track.sample_rate_hz)
     return np.stack([runs.start_sample[keep], runs.end_sample[keep]], axis=1) / track.sample_rate_hz
+
+
+def _dip_ends_s(track: Track) -> Doubles | None:
+    """Where dips end, in seconds; None for a recording in which none were looked for."""
+    dips = track.candidates.get("dip")
+    return None if dips is None else np.sort(dips.end_sample) / track.sample_rate_hz
 
 
 def _length_s(measured: Measured, path: str) -> float:

@@ -57,6 +57,7 @@ class Sent:
     sending: Spans  # when packets came; a pause of DTX or mute is none
     loud: Spans | None = None  # when its packets say that somebody spoke; None: they do not say
     loud_from: str = ""  # by what: level, size or talkspurt
+    dead: Spans | None = None  # when its microphone gave nothing amid speech; None: no levels in its packets
     linked: bool = False  # whether another log holds the same packets
 
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from aqa.measures import rtp
-from aqa.model import NO_LEVEL, Floats, Ints, Stream
+from aqa.measures.dips import Dips
+from aqa.model import NO_LEVEL, Doubles, Floats, Ints, Stream
 from aqa.opus import VOIP, Decoder, Encoder
 
 RATE = 16_000
@@ -152,3 +153,11 @@ def level_dbfs(samples: Floats) -> Floats:
     """The 10 ms series of a track."""
     hops = samples[: len(samples) // 160 * 160].reshape(-1, 160).astype(np.float64)
     return (10 * np.log10(np.maximum((hops**2).mean(axis=1), 1e-20))).astype(np.float32)
+
+
+def dip_ends_s(samples: Floats) -> Doubles:
+    """Where the dips of a track end."""
+    dips, ahead = Dips(RATE, 2.0**-15), 64  # samples before the first that its filters look at
+    padded = np.concatenate([np.zeros(ahead, np.float32), samples])
+    dips.take(padded, ahead, len(padded), -ahead)
+    return np.sort(dips.found(len(samples)).runs["dip"].end_sample) / RATE

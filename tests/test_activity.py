@@ -92,6 +92,15 @@ def test_the_floor_follows_the_sender_s_clock_and_not_the_jitter():
     assert np.abs(piece.log_s(media) - media * (1 + 200e-6)).max() < 0.003
 
 
+def test_a_stall_moves_what_comes_after_it_at_once():
+    """The sender stands still for 1.2 s at media second 12; its RTP time does not go on meanwhile."""
+    packets = [Packet(i * 0.02 + (1.2 if i >= 600 else 0.0), i, i * 960, 111, payload=bytes(80)) for i in range(1500)]
+    level = np.where(np.arange(1500) % 50 < 25, -30, -80)
+    (piece,) = activity(dataclasses.replace(stream(packets, OPUS), level_dbov=level.astype(np.int16))).pieces
+    media_s = np.array([1.0, 11.9, 11.98, 12.0, 12.1, 19.0, 29.0])
+    assert piece.log_s(media_s) - media_s == pytest.approx([0, 0, 0, 1.2, 1.2, 1.2, 1.2], abs=0.001)
+
+
 class TestOfWhoSpoke:
     def test_speaking_silent_and_nothing_cover_all_but_what_is_lost(self):
         found = loud(activity(voice(LEVELS, gone=(150, 151))))

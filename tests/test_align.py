@@ -2,7 +2,9 @@
 
 Figures that the module's constants cite: read speech (LibriSpeech) and made speech through libopus, 3 % lost, 30 ppm:
 levels 0 to 3 ms off and within 1 ppm; sizes of voip at 16 to 64 kb/s within 7 ms, of audio (CELT) within 9 ms, both
-within 6 ppm of read and 2 ppm of made speech. Unrelated: 0 of 400 joined; their highest place was 5.0 deviations,
+within 6 ppm of read and 2 ppm of made speech. Sizes and sound that comes back after losses, 18 pairs of read speech
+(five readers, voip at 24 and 32 kb/s, audio at 64 kb/s, DTX): 0.5 ppm in the median and 1.4 at most, 1.9 and 2.7 ms,
+the stated error never less than the true one. Unrelated: 0 of 400 joined; their highest place was 5.0 deviations,
 at most 1.7 above the next.
 """
 
@@ -11,12 +13,15 @@ import dataclasses
 import numpy as np
 import pairs
 import pytest
+import soundfile
 from pairs import RATE, START_NS
 
 from aqa.activity import Activity, Piece, activity
 from aqa.align import Aligned, Alignment, Refused, align, predicted
 from aqa.align_fine import Windows, by_holes, fit
+from aqa.align_returns import by_returns
 from aqa.align_search import FLOOR_DBFS, search, wave
+from aqa.opus import AUDIO, VOIP
 
 SECONDS, START_S, DRIFT_PPM = 600.0, 7.3137, 30.0
 
@@ -97,6 +102,45 @@ class TestOfAPairOfTenMinutes:
         shorter = pairs.level_dbfs(pairs.recording([decoded], start_s=400.0, seconds=60.0))
         assert abs(off_ms(align(longer, [heard]), -200.0)) < 10
         assert abs(off_ms(align(shorter, [heard]), 400.0)) < 10
+
+
+def read(corpus, seed):
+    """Ten minutes of one reader: all that there is of one in random order, again and again, with pauses."""
+    random, parts, length = np.random.default_rng(seed), [], 0
+    readers = ("1688-142285", "2033-164914", "2609-156975", "3080-5032", "367-130732")
+    files = sorted((corpus / "speech/resemble-ai+Resemblyzer").glob(f"{readers[seed % 5]}*"))
+    while length < SECONDS * RATE:
+        for file in random.permutation(files):
+            pause = random.normal(0, 10 ** (-65 / 20), round(random.uniform(0.2, 1.5) * RATE))
+            sound = soundfile.read(file, dtype="float32")[0] * 10 ** (random.uniform(-4, 4) / 20)
+            parts += [sound, pause]
+            length += len(sound) + len(pause)
+    return np.concatenate(parts)[: round(SECONDS * RATE)].astype(np.float32)
+
+
+class TestOfReadSpeechByItsSizesAndLosses:
+    """Payloads that nobody can read: sizes and the places of lost packets are all that there is."""
+
+    @pytest.mark.parametrize(
+        ("seed", "application", "options"),
+        [
+            (101, VOIP, {"bitrate": 24_000}),
+            (202, VOIP, {"bitrate": 32_000}),
+            (300, AUDIO, {"bitrate": 64_000}),
+            (403, VOIP, {"bitrate": 24_000, "dtx": 1}),
+        ],
+    )
+    def test_drift_to_2_ppm_and_an_error_that_holds_the_true_one(self, corpus, seed, application, options):
+        one = pairs.spoken(read(corpus, seed), application, **options)
+        gone = pairs.lost(len(one.packets), 0.03, seed)
+        decoded = pairs.decoded(one, gone)
+        sound = pairs.recording([decoded], start_s=START_S, drift_ppm=DRIFT_PPM, noise_db=-60, seed=seed)
+        heard = said(one, gone, dtx="dtx" in options)
+        found = align(pairs.level_dbfs(sound), [heard], dip_ends_s=pairs.dip_ends_s(sound))
+        assert found.based_on == ("size", "lost packets")
+        assert abs(found.drift_ppm - DRIFT_PPM) <= 2
+        end_ms = off_ms(found) - (found.drift_ppm - DRIFT_PPM) * 1e-6 * SECONDS * 1e3
+        assert max(abs(off_ms(found)), abs(end_ms)) <= found.error_s * 1e3 < 5
 
 
 class TestOfOtherPairs:
@@ -189,6 +233,28 @@ class TestOfTheParts:
         random = np.random.default_rng(2).uniform(-0.03, 0.03, len(lost))[:, None]
         assert by_holes(lost - 2 + random, lost, line) is None
         assert by_holes(lost[:4] - 2, lost, line) is None
+
+    def test_sound_that_comes_back_is_told_from_dips_of_speech(self):
+        random = np.random.default_rng(4)
+        lost = np.sort(random.uniform(0, 600, 300))[:, None] + [0.0, 0.04]
+        line = fit(Windows(np.arange(20) * 30.0, 2.0 + random.normal(0, 0.004, 20), np.ones(20)))
+        own = random.uniform(0, 600, 4000)
+        back = (lost[::6, 1] - 2.012) * (1 + 25e-6) + random.uniform(0, 0.001, 50)
+        found = by_returns(np.sort(np.concatenate([own, back])), lost, line)
+        assert found.at_s == pytest.approx(2.012, abs=0.0015)
+        assert found.slope * 1e6 == pytest.approx(-25, abs=2)
+        assert by_returns(np.sort(own), lost, line) is None
+        assert by_returns(back[:8], lost, line) is None and by_returns(np.zeros(0), lost, line) is None
+
+    def test_dips_of_speech_alone_hardly_ever_lie_on_a_line(self):
+        """Of two hundred pairs of dips and losses that have nothing to do with each other, none."""
+        random = np.random.default_rng(6)
+        line = fit(Windows(np.arange(20) * 30.0, np.full(20, 2.0), np.ones(20)))
+        found = []
+        for _ in range(200):
+            own, lost = np.sort(random.uniform(0, 600, 3000)), np.sort(random.uniform(0, 600, 300))
+            found.append(by_returns(own, lost[:, None] + np.array([0.0, 0.02]), line))
+        assert sum(one is not None for one in found) == 0
 
     def test_streams_of_a_mix_add_their_power(self):
         values = [np.full(1000, db, np.int8) for db in (-30, -30)]

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -135,9 +136,35 @@ def test_without_levels_a_hard_hole_amid_packets_is_the_recorder_s_with_less_cer
 
 
 def test_packets_came_and_carried_silence():
-    quiet = sent("bob", loud=spans((100, 200)), loud_from="level")
+    quiet = sent("bob", loud=spans((5, 9.4), (15, 200)), loud_from="level")
     assert explain([hole()], known(streams=[quiet]))[0].cause == "sender_capture"
     assert explain([hole(kind="silence", end=14.0)], known(streams=[quiet]))[0].cause == "intended"
+
+
+def test_a_pause_of_a_live_microphone_is_no_fault_and_a_dead_one_is():
+    quiet = {"loud": spans((5, 9.4), (11, 200)), "loud_from": "level"}
+    dip = hole(10.0, 10.4, kind="attenuation")
+    live = explain([dip], known(streams=[sent("bob", dead=spans((50, 50.3)), **quiet)]))[0]
+    assert (live.cause, live.cause_confidence) == ("intended", 0.6)
+    dead = explain([dip], known(streams=[sent("bob", dead=spans((9.8, 10.2)), **quiet)]))[0]
+    assert dead.cause == "sender_capture"
+    assert explain([dip], known(streams=[sent("bob", **quiet)]))[0].cause == "sender_capture"  # no levels tell
+
+
+def test_sound_that_is_in_nobody_s_packets_is_no_sender_s_fault():
+    """Music that a server plays: a microphone that was quiet all along has not failed in it."""
+    quiet = sent("bob", loud=spans((100, 200)), loud_from="level")
+    found = explain([hole(kind="attenuation")], known(streams=[quiet]))[0]
+    assert found.cause == "unexplained" and "nobody's packets" in facts(found)["why"]
+
+
+def test_a_measured_delay_leaves_no_choice_of_when_packets_were_loud():
+    """A hole of the microphone amid speech: a little earlier the sender was loud, but that is not what it is of."""
+    speaking = sent("bob", loud=spans((5, 9.88), (10.12, 20)), loud_from="level")
+    dip, free = hole(kind="attenuation"), known(streams=[speaking])
+    assert explain([dip], free)[0].cause == "recorder"
+    measured = dataclasses.replace(free, behind_s={"mix.wav": 0.1}, clock_error_s={"mix.wav": 0.01})
+    assert explain([dip], measured)[0].cause == "sender_capture"
 
 
 def test_nothing_sent_and_nothing_missing_is_a_mute():
@@ -235,6 +262,22 @@ def test_loss_that_begins_on_all_together_is_the_server_s():
     behind = everybody(*(burst(who, t + 0.1) for t in starts.tolist() for who in "abc"), vantage="recorder")
     assert behind[0].cause_confidence < found[0].cause_confidence
     assert "own link" in facts(behind[0])["against"]
+
+
+def test_a_fault_of_one_just_before_does_not_tear_what_hits_all_apart():
+    """c has a loss of its own 1.9 s before; b's, 0.16 s after the others', is of the same moment all the same."""
+    starts = np.random.default_rng(0).uniform(200, 3000, 8).tolist()
+    shared = [burst(who, t + by) for t in starts for who, by in zip("acb", (0.0, 0.04, 0.16), strict=True)]
+    found = everybody(burst("c", starts[0] - 1.9), *shared)
+    assert [item.cause for item in found] == ["network_loss"] + ["server_outage"] * len(shared)
+
+
+def test_two_of_three_that_begin_a_second_apart_are_not_the_server_s():
+    starts = np.random.default_rng(0).uniform(200, 3000, 8).tolist()
+    shared = [burst(who, t + by) for t in starts for who, by in zip("abc", (0.0, 0.1, 0.2), strict=True)]
+    found = everybody(*shared, burst("a", 3200.0), burst("b", 3201.2))
+    assert {item.cause for item in found[:-2]} == {"server_outage"}
+    assert {item.cause for item in found[-2:]} == {"network_loss"}
 
 
 def test_independent_losses_stay_each_one_s_own():

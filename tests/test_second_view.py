@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import numpy as np
+import pairs
 import pytest
 import soundfile
 import soxr
@@ -11,6 +12,7 @@ from reenactment.voices import RATE, speech
 from wholes import fault, sent, spans, whole
 
 from aqa import causes
+from aqa.activity import LOOK_AHEAD_S
 from aqa.known import Elsewhere, Known
 from aqa.measures.vantage import Alignment, Step
 from aqa.model import Finding
@@ -29,11 +31,11 @@ def talk(seconds, seed=0):
     return out + random.normal(0, 0.0005, len(out))
 
 
-def run(tmp_path, toml="", **sounds):
+def run(tmp_path, toml="", rate=RATE, **sounds):
     folder = tmp_path / "recordings" / "e"
     folder.mkdir(parents=True)
     for name, sound in sounds.items():
-        soundfile.write(folder / f"{name}.flac", np.clip(sound, -1, 1), RATE, subtype="PCM_16")
+        soundfile.write(folder / f"{name}.flac", np.clip(sound, -1, 1), rate, subtype="PCM_16")
     (folder / "event.toml").write_text(toml)
     outcome = analyze([tmp_path / "recordings"], Options(tmp_path / "data", tmp_path / "reports"))
     assert outcome.problems == []
@@ -100,6 +102,23 @@ def test_offset_drift_a_skip_and_whose_the_holes_are(tmp_path):
     assert dropout(analysis, "a.flac", both).cause == "not_measurable"  # in the room, and no packets to say why
     (part,) = [part for part in whole_event(analysis) if part.title == "Second recordings"]
     assert part.rows[0][:2] == ("b.flac", "a.flac") and part.rows[0][-1].startswith("1")
+
+
+def test_ten_minutes_through_another_codec(tmp_path):
+    """b lags 2.3 s, runs 30 ppm fast, has its own noise, went through Opus at 24 kb/s and lacks 60 ms at 400 s."""
+    x, cut = pairs.speech(21, 600.0), 400 * pairs.RATE
+    one = pairs.spoken(x, bitrate=24_000)
+    coded = pairs.decoded(one, np.zeros(len(one.packets), np.bool_))
+    b = np.concatenate([np.zeros(round(2.3 * pairs.RATE)), coded[:cut], coded[cut + round(0.06 * pairs.RATE) :]])
+    b = pairs.recording([b], start_s=0.0, drift_ppm=30.0, noise_db=-50, seed=8)
+    analysis = run(tmp_path, rate=pairs.RATE, a=x, b=b)
+    row = second(analysis)
+    assert row["offset_s"] == pytest.approx(2.3 + LOOK_AHEAD_S, abs=0.005)
+    assert row["drift_ppm"] == pytest.approx(30, abs=2)
+    ((at_s, size_s),) = row["steps"]
+    assert (at_s, size_s) == (pytest.approx(400, abs=0.3), pytest.approx(-0.06, abs=0.001))
+    (step,) = [f for f in analysis.findings if f.kind == "elided_time"]
+    assert (step.recording, step.value) == ("b.flac", pytest.approx(0.06, abs=0.001))
 
 
 def test_unrelated_recordings_are_refused_and_it_is_said(tmp_path):
