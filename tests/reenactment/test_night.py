@@ -68,3 +68,14 @@ def test_the_knee_and_the_hand_over_are_told(night):
     assert facts["listeners_kept_pct"] == pytest.approx(50, abs=8)
     knee = json.loads(kinds["capacity"]["evidence"])
     assert knee["knee_low"] <= 330_000 <= knee["knee_high"] * 1.2  # faults are few at first: the knee is found late
+
+
+def test_the_first_paragraph_tells_the_story(night):
+    _, report = night
+    told = report["event"]["verdict"].replace("\u00a0", " ")
+    for part in (
+        "room-1 broke up for everyone from 22:03",
+        "all sound stopped from 22:0",
+        "until room-2 opened at 22:05:30",
+    ):
+        assert part in told
