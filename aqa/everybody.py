@@ -164,6 +164,7 @@ def _shared(
             "participants_sending": len(sending),
             "first": min(group, key=lambda f: f.start_s).track or min(group, key=lambda f: f.start_s).stream,
             "within_s": within_s,
+            **_in_common(hit, whole),
             "p_chance": found.p,
             "together_by_chance": found.by_chance,
             **(
@@ -171,6 +172,17 @@ def _shared(
             ),
         },
     )
+
+
+def _in_common(hit: set[str], whole: Whole) -> dict[str, str]:
+    """The node and the region of all who were hit, where others have another one."""
+    found = {}
+    for what in ("node", "region"):
+        of = {one.participant: getattr(one, what) for one in whole.sent if getattr(one, what)}
+        mine = {of.get(who) for who in hit}
+        if len(mine) == 1 and None not in mine and set(of.values()) != mine:
+            found[f"shared_{what}"] = str(mine.pop())
+    return found
 
 
 def _by_chance(hit: set[str], by_who: dict[str, list[Finding]], span: tuple[float, float], within_s: float) -> float:

@@ -264,6 +264,18 @@ def test_loss_that_begins_on_all_together_is_the_server_s():
     assert "own link" in facts(behind[0])["against"]
 
 
+def test_those_hit_together_have_a_node_in_common_that_others_have_not():
+    starts = np.random.default_rng(0).uniform(200, 3000, 8).tolist()
+    found = [burst(who, t + 0.1) for t in starts for who in "abc"]
+    nodes = {"a": "sfu-1", "b": "sfu-1", "c": "sfu-1", "d": "sfu-2", "e": "sfu-2"}
+    streams = [
+        sent(n, sending=spans((0, 3600)), vantage="sfu-in", node=node, region="eu") for n, node in nodes.items()
+    ]
+    told = with_shared_causes(found, whole(findings=tuple(found), sent=streams))
+    assert facts(told[0])["shared_node"] == "sfu-1" and "shared_region" not in facts(told[0])
+    assert "shared_node" not in facts(with_shared_causes(found, whole(findings=tuple(found), sent=streams[:3]))[0])
+
+
 def test_a_fault_of_one_just_before_does_not_tear_what_hits_all_apart():
     """c has a loss of its own 1.9 s before; b's, 0.16 s after the others', is of the same moment all the same."""
     starts = np.random.default_rng(0).uniform(200, 3000, 8).tolist()

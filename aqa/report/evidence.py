@@ -66,10 +66,14 @@ def for_it(analysis: Analysis, one: Incident) -> Iterator[str]:
     shared = [item for item in one.findings if "began_together" in cause_of(item)]
     if shared:
         known = cause_of(shared[0])
+        same = [
+            f"{what} {plain(known[f'shared_{what}'])}" for what in ("node", "region") if f"shared_{what}" in known
+        ]
+        of = f", all of them of {' and '.join(same)}, others not" if same else ""
         yield (
             f"{words.kind_words(shared[0].kind).capitalize()} began on {known['began_together']} of "
             f"{count(known['participants_sending'], 'stream')} within {length(known['within_s'])} at "
-            f"{moment(analysis, shared[0].start_s)}; p by chance {known.get('p_chance', 0.0):.2g}."
+            f"{moment(analysis, shared[0].start_s)}{of}; p by chance {known.get('p_chance', 0.0):.2g}."
         )
     covered = [item for item in one.findings if "covered_pct" in cause_of(item)]
     if covered:
