@@ -33,9 +33,10 @@ after MP3 at 128 kb/s, .79, .93, .89, 1.0 and .96 after AAC at 96, .52 to .89 af
 The thresholds were set there too; on 100 further minutes of the same split CELT's were .95, .93, 1.0, .98 and .93, at
 25 false alarms an hour of both ways. On the test split (2026-11-23), used once: .96, .95 and .98 for 1, 2, 3 and more
 packets of CELT, .40 to .52 for 3 and more of SILK and hybrid, and 140 false alarms an hour in 29 minutes of speech:
-other voices differ more than these figures of validation tell. `concealed_pct_estimated` was off by 1.0 per cent of the sound in 30 s of CELT
-with losses of 0 to 20 %, by 2.1 in hybrid, by 0.3 to 0.7 where nothing was lost (clips left out of the fit in turn).
-Severity as of dropouts: from 60 ms (three frames) nearly all are heard; from 200 ms on it is a freeze.
+other voices differ more than these figures of validation tell. `concealed_pct_estimated` was off by 1.0 per cent of
+the sound in 30 s of CELT with losses of 0 to 20 %, by 2.1 in hybrid, by 0.3 to 0.7 where nothing was lost (clips left
+out of the fit in turn). Severity as of dropouts: from 60 ms (three frames) nearly all are heard; from 200 ms on it is
+a freeze.
 
 What to do
 ----------
