@@ -75,11 +75,12 @@ def _hops(x, bits, lo, hi, base, rate, ints, reals, level, peak, cell, as_float)
             ints[0] = hop
         end = min(hi, (hop + 1) * rate // 100 - base)
         total, most = reals[0], int32(0)
-        for i in range(at, end):
-            value = float(x[i])
+        here, same = x[at:end], bits[at:end]  # places that can't be negative: several are seen at a time
+        for i in range(len(here)):
+            value = float(here[i])
             total += value * value
-        for i in range(at, end):
-            most = max(most, bits[i] & int32(0x7FFFFFFF))
+        for i in range(len(same)):
+            most = max(most, same[i] & int32(0x7FFFFFFF))
         cell[0] = most
         reals[0], reals[1] = total, max(reals[1], float(as_float[0]))
         ints[1] += end - at
@@ -150,8 +151,9 @@ def _runs(x, bits, lo, hi, base, rule, ints, reals, spans, values, cell, as_floa
     while at < hi:
         end = min(at + block, hi)
         most = fewest = _ordered(bits[at])
-        for i in range(at, end):
-            most, fewest = max(most, _ordered(bits[i])), min(fewest, _ordered(bits[i]))
+        here = bits[at:end]
+        for i in range(len(here)):
+            most, fewest = max(most, _ordered(here[i])), min(fewest, _ordered(here[i]))
         cell[0] = _ordered(most)
         top = float(as_float[0])
         cell[0] = _ordered(fewest)

@@ -53,7 +53,7 @@ def repeats(x: Any, lo: int, hi: int, base: int, state: Any, hashes: Any, places
     value, limit = hashes[0], _ALL >> np.uint64(state[4])
     state[6] = 0
     for i in range(lo, hi):
-        value = (value << _FOUR) + np.uint64(x[i]) * _PRIME
+        value = (value << _FOUR) + np.uint64(x[np.uint64(i)]) * _PRIME  # a place is never negative
         if lag > 0:
             if x[i] != x[i - lag]:
                 if state[5] == 1 and row >= 0:
