@@ -4,7 +4,7 @@ Only recordings that overlap in time and carry the same sound: mix against mix, 
 track. The levels say where to look, without any audio; then both files are decoded once more, side by side.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import numpy as np
 from aqa.decode import open_recording
 from aqa.measures import coarse
 from aqa.measures.vantage import Alignment, alignment, delays, mono_16k
-from aqa.model import Doubles, Floats
+from aqa.model import Doubles, Floats, Track
 from aqa.timeline import Clock, Measured
 
 LEAST_OVERLAP_S = 20.0  # `coarse` needs as much
@@ -42,11 +42,12 @@ def plans(measured: Measured) -> Iterator[Plan]:
         return
     clock = Clock.of(measured)
     paths.sort(key=lambda path: (measured.track(path) != "mix", path))
+    level = {path: level_dbfs(measured.recordings[path][1]) for path in paths}
     for at, path in enumerate(paths):
         before = [one for one in paths[:at] if _alike(measured, one, path, clock)]
         refused: list[Plan] = []
         for one in before[:MOST_TRIED]:
-            found = coarse.offsets(level_dbfs(measured, one), level_dbfs(measured, path))
+            found = coarse.offsets(level[one], level[path])
             if not isinstance(found, str):
                 yield Plan(one, path, found)
                 break
@@ -63,19 +64,17 @@ def _alike(measured: Measured, one: str, other: str, clock: Clock) -> bool:
         return False
     if one not in clock.recording_ns or other not in clock.recording_ns:
         return True
-    spans = [
-        (clock.of_recording(path), clock.of_recording(path) + _length_s(measured, path)) for path in (one, other)
-    ]
+    spans = [(clock.of_recording(path), clock.of_recording(path) + length_s(measured, path)) for path in (one, other)]
     return min(end for _, end in spans) - max(start for start, _ in spans) >= LEAST_OVERLAP_S
 
 
-def _length_s(measured: Measured, path: str) -> float:
+def length_s(measured: Measured, path: str) -> float:
+    """Length of a recording that has channels."""
     return max(track.samples / track.sample_rate_hz for track in measured.recordings[path][1])
 
 
-def level_dbfs(measured: Measured, path: str) -> Floats:
-    """The 10 ms levels of the loudest channel."""
-    tracks = measured.recordings[path][1]
+def level_dbfs(tracks: Sequence[Track]) -> Floats:
+    """The 10 ms levels of the loudest channel of a recording that has one, shape (hops,)."""
     out = np.full(max(len(track.level_dbfs) for track in tracks), np.nan, np.float32)
     for track in tracks:
         part = out[: len(track.level_dbfs)]

@@ -29,9 +29,10 @@ def cut_capture(measured: Measured, clock: Clock, path: str, others: list[Findin
 
     `others` is what was found in it already, in its seconds: what is told is not told again.
     """
-    if path not in clock.recording_ns or measured.recordings[path][0].participants:
+    media, tracks = measured.recordings[path]
+    if path not in clock.recording_ns or media.participants or not tracks:
         return
-    known = np.nan_to_num(level_dbfs(measured, path), nan=FLOOR_DBFS).astype(np.float64)
+    known = np.nan_to_num(level_dbfs(tracks), nan=FLOOR_DBFS).astype(np.float64)
     level = np.clip(known, FLOOR_DBFS, 0.0)
     for dead in sorted(_dead(measured, clock, path), key=lambda item: item.start_s):
         place = _quietest(level, clock.to_recording(path, dead.start_s), dead.length_s)

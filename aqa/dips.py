@@ -49,9 +49,14 @@ def dips(track: Track, least: float) -> Dips:
     found = track.candidates.get("dip")
     if found is None or not len(found.start_sample) or track.levels.active_speech_dbfs is None:
         return _chosen(None, track, np.zeros(0), np.zeros(0, np.int64))
-    score = scores(_model(), rows(track))
+    score = judged(track)
     order = np.flatnonzero((score >= least) & ~held(found, track))
     return _chosen(found, track, score, _best(found, score, order))
+
+
+def judged(track: Track) -> Doubles:
+    """Log odds of each candidate of a dip; shape (n,)."""
+    return scores(_model(), rows(track)) if len(track.candidates["dip"].start_sample) else np.zeros(0)
 
 
 def confidence(score: float) -> float:

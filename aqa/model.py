@@ -284,7 +284,8 @@ class SeriesRow:
 
     recording: str = col("recording")
     channel: int = col("channel, from 0")
-    hop: int = col("index of the 10 ms hop from sample 0")
+    second: int = col("second from sample 0")
+    hop: int = col("10 ms within the second, 0 to 99")
     level_dbfs: float | None = col("RMS level; full-scale square wave reads 0; empty: no media", default=None)
     peak_dbfs: float | None = col("largest magnitude; empty: no media", default=None)
 
@@ -303,20 +304,20 @@ class RunRow:
     after_dbfs: float | None = col("RMS of the 10 ms after the run; -inf stands as -200", default=None)
     peak_before_dbfs: float | None = col("largest magnitude in the last 0.25 ms before the run", default=None)
     peak_after_dbfs: float | None = col("largest magnitude in the first 0.25 ms after the run", default=None)
-    columns: str | None = col("of a candidate: names of its features", default=None)
-    features: list[float] | None = col("of a candidate: what was measured of it", default=None)
+    columns: str | None = col("of a likely candidate: names of its features", default=None)
+    features: list[float] | None = col("of a likely candidate: what was measured of it", default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeasureRow:
-    """One row of a slower series of one channel (table `measures`)."""
+    """A column of a slower series of one channel, for ten minutes or more (table `measures`)."""
 
     recording: str = col("recording")
     channel: int = col("channel, from 0")
     name: str = col("name of the series")
-    columns: str = col("names of the values")
-    hop_s: float = col("seconds from row to row")
-    row: int = col("index: begins row hop_s after sample 0")
+    column: str = col("what the values are, with their unit")
+    hop_s: float = col("seconds from value to value")
+    row: int = col("index of the first value, which begins row hop_s after sample 0")
     values: list[float] = col("the values; NaN: no media, or not measured")
 
 

@@ -8,8 +8,9 @@ import numpy as np
 
 from aqa.activity import Activity, activity
 from aqa.align import MIN_CONFIDENCE, Aligned, Alignment, Refused, align
+from aqa.compare import length_s, level_dbfs
 from aqa.known import CLOCK_ERROR_S
-from aqa.model import Doubles, Floats, Track
+from aqa.model import Doubles, Track
 from aqa.second_view import to_first, to_second
 from aqa.timeline import Clock, Measured
 
@@ -62,9 +63,9 @@ def _by_packets(measured: Measured) -> Joined:
         if isinstance(result, Refused):
             refused[path] = result.reason
             continue
-        given_ns, length_s = clock.recording_ns.get(path), _length_s(measured, path)
+        given_ns = clock.recording_ns.get(path)
         if given_ns is not None:
-            one = Aligned(path, length_s, given_ns, clock.recording_from[path], result)
+            one = Aligned(path, length_s(measured, path), given_ns, clock.recording_from[path], result)
             checked.append(one)
             if result.confidence < MIN_CONFIDENCE:
                 continue  # too little to say anything against, or for, what was given
@@ -116,21 +117,12 @@ def _placed(measured: Measured, path: str, voices: Sequence[_Voice], clock: Cloc
     own = [one for one in here if one.who == track]
     tracks = measured.recordings[path][1]
     return align(
-        _level_dbfs(tracks),
+        level_dbfs(tracks),
         [(one.activity, one.origin_ns) for one in own or here],
         clock.recording_ns.get(path),
         holes_s=_holes_s(tracks[0]) if len(tracks) == 1 else None,
         dip_ends_s=_dip_ends_s(tracks[0]) if len(tracks) == 1 else None,
     )
-
-
-def _level_dbfs(tracks: Sequence[Track]) -> Floats:
-    """The 10 ms levels of the loudest channel, shape (hops,)."""
-    out = np.full(max(len(track.level_dbfs) for track in tracks), np.nan, np.float32)
-    for track in tracks:
-        part = out[: len(track.level_dbfs)]
-        np.fmax(part, track.level_dbfs, out=part)
-    return out
 
 
 def _holes_s(track: Track) -> Doubles:
@@ -144,10 +136,6 @@ def _dip_ends_s(track: Track) -> Doubles | None:
     """Where dips end, in seconds; None for a recording in which none were looked for."""
     dips = track.candidates.get("dip")
     return None if dips is None else np.sort(dips.end_sample) / track.sample_rate_hz
-
-
-def _length_s(measured: Measured, path: str) -> float:
-    return max(track.samples / track.sample_rate_hz for track in measured.recordings[path][1])
 
 
 def _with(measured: Measured, found: Mapping[str, Alignment], checked: Sequence[Aligned]) -> Clock:

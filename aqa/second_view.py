@@ -113,7 +113,7 @@ def _sounds(measured: Measured, mine: Part, other: Part) -> bool:
 def _depth_db(measured: Measured, part: Part, beside: int) -> float | None:
     """The lowest 10 ms level of a stretch, `beside` hops more on each side, against the median around it."""
     path, (start, end) = part
-    level = level_dbfs(measured, path)
+    level = level_dbfs(measured.recordings[path][1])
     low, high = int(np.floor(start / HOP_S)) - beside, int(np.ceil(end / HOP_S)) + beside
     if low < 0 or high > len(level) or high <= low:
         return None

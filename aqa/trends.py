@@ -15,7 +15,8 @@ import polars as pl
 
 from aqa.detector import registry
 from aqa.model import EventRow
-from aqa.store import Store, frame
+from aqa.store import Store
+from aqa.tables import frame
 
 Period = Literal["week", "day", "month"]
 LEAST_PERIODS = (

@@ -1,6 +1,8 @@
 """A microphone that is dead for 0.3 s, told by its packets, and what the recording must show for it."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from reenactment.world import FRAME, STEP_S, Sender, frames_of, utc
 from aqa.pipeline import Options, analyze
 from aqa.store import Store
 
+DEMO = Path(__file__).parent.parent / "data" / "demo"
 LENGTH_S, WAIT_S = 40.0, 0.1  # the recorder writes a sound this much after its packet came
 DEAD = (18.0, 18.3)
 
@@ -63,3 +66,12 @@ def test_without_dead_levels_there_is_none(tmp_path):
 
 def test_another_one_s_track_has_not_got_it(tmp_path):
     assert run(tmp_path, left_db=-24.0, track="bob")[0] == []
+
+
+def test_an_unreadable_recording_costs_itself_only(tmp_path):
+    folder = tmp_path / "demo"
+    shutil.copytree(DEMO, folder)
+    (folder / "mix.flac").write_bytes((DEMO / "mix.flac").read_bytes()[:20])
+    outcome = analyze([folder], Options(tmp_path / "data", tmp_path / "reports"))
+    assert [str(problem).split(":")[0].endswith("mix.flac") for problem in outcome.problems] == [True]
+    assert {f.kind for f in Store(tmp_path / "data").analysis("demo").findings} >= {"unreadable", "loss"}
