@@ -4,13 +4,14 @@ Nothing here is a fault: joins are faded, gain stays below clipping, gates fade.
 click, a plosive) stays in, since a listener would not complain about it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from accuracy import sources
 from accuracy.made import FADE_S, applause, faded, in_room, looped, noise_of
-from accuracy.sources import DOMAINS, RATE, SPLITS, load, stable, utterances
+from accuracy.sources import DOMAINS, PACKAGES, RATE, SPLITS, Utterance, load, speakers, stable, utterances
 from aqa.measures.levels import levels
 from aqa.model import Floats
 
@@ -39,7 +40,7 @@ class Clip:
 
 def minutes_available(split: str, domain: str) -> float:
     """Minutes of distinct sources; infinite where sound is made here, 0 where the domain is not measured."""
-    total = sum(len(load(one)) for one in utterances(split, domain)) / RATE / 60
+    total = sum(sources.seconds(one) for one in utterances(split, domain)) / 60
     return float("inf") if domain in MADE else total
 
 
@@ -79,7 +80,11 @@ def _speech(split: str, domain: str, length: int, rng: np.random.Generator) -> t
 
     Three of ten synthetic clips keep espeak's own digital zero; real ones have noise always, as microphones do.
     """
-    out, source = _chained(split, domain, length, rng, pause_s=(0.2, 3.0))
+    pool, pause_s = utterances(split, domain), (0.2, 3.0)
+    if domain in PACKAGES:  # a speaker's single words and sentences
+        who = speakers(split, domain)
+        pool, pause_s = who[int(rng.integers(len(who)))], (0.0, 0.6)
+    out, source = _chained(pool, length, rng, pause_s=pause_s)
     if rng.random() < 1 / 3:
         out = in_room(out, rng)
     if domain != "synthetic" or rng.random() < 0.7:
@@ -89,12 +94,11 @@ def _speech(split: str, domain: str, length: int, rng: np.random.Generator) -> t
 
 def _as_it_is(split: str, domain: str, length: int, rng: np.random.Generator) -> tuple[Floats, str]:
     """Meetings and music bring their rooms and pauses along: one piece after the other, cross-faded over 0.5 s."""
-    return _chained(split, domain, length, rng, pause_s=(-0.5, -0.5), fade_s=0.5)
+    return _chained(utterances(split, domain), length, rng, pause_s=(-0.5, -0.5), fade_s=0.5)
 
 
 def _chained(
-    split: str,
-    domain: str,
+    pool: Sequence[Utterance],
     length: int,
     rng: np.random.Generator,
     *,
@@ -102,7 +106,7 @@ def _chained(
     fade_s: float = FADE_S,
 ) -> tuple[Floats, str]:
     """Sources in a shuffled round, each at one level so that no speaker hides behind another."""
-    pool, order, names = utterances(split, domain), list[int](), list[str]()
+    order, names = list[int](), list[str]()
     out, at = np.zeros(length, np.float32), 0
     while at < length:
         order = order or [int(i) for i in rng.permutation(len(pool))]

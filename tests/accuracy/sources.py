@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from pathlib import Path
 
@@ -23,7 +23,10 @@ from aqa.model import Floats
 
 RATE = 48_000
 SPLITS = ("train", "validation", "test")
-DOMAINS = ("meeting", "gated", "music", "applause", "synthetic", "narrow", "fullband", "noise")
+DOMAINS = (
+    "meeting", "gated", "music", "applause", "synthetic", "narrow", "fullband", "noise",
+    "words", "dialogue", "prompts",
+)  # fmt: skip
 
 MEETING, LIBRI = "meeting/pyannote+pyannote-audio/{}.flac", "speech/resemble-ai+Resemblyzer/{}-*.flac"
 CORPUS: dict[str, dict[str, tuple[str, ...]]] = {
@@ -67,6 +70,26 @@ CORPUS: dict[str, dict[str, tuple[str, ...]]] = {
     "noise": {"train": (), "validation": (), "test": ("noise/Rikorose+DeepFilterNet/noise_freesound_573577.wav",)},
 }  # fmt: skip
 """Files by domain and split, as patterns below the corpus' folder."""
+STAMPS, FISH, ASTERISK = (
+    "tuxpaint/stamps/**/*_desc_{}.ogg", "games/fillets-ng/sound/**/{}/*.ogg", "asterisk/sounds/{}/**/*.wav"
+)  # fmt: skip
+PACKAGES: dict[str, dict[str, tuple[str, ...]]] = {
+    "words": {
+        "train": tuple(STAMPS.format(language) for language in ("fr", "ru", "bg", "es")),
+        "validation": tuple(STAMPS.format(language) for language in ("be", "el", "da")),
+        "test": tuple(STAMPS.format(language) for language in ("ro", "lt", "nl")),
+    },
+    "dialogue": {"train": (FISH.format("cs"),), "validation": (FISH.format("nl"),), "test": ()},
+    "prompts": {
+        "train": tuple(ASTERISK.format(who) for who in ("en_US_f_Allison", "es_MX_f_Allison", "it_IT_m_Carlo")),
+        "validation": (ASTERISK.format("fr_CA_f_June"),),
+        "test": (ASTERISK.format("ru_RU_f_IvrvoiceRU"),),
+    },
+}
+"""Speech that Debian's packages carry, below /usr/share: names of things spoken into amateurs' microphones at
+44.1 kHz (tuxpaint-stamps-default), acted dialogue at 22 kHz (fillets-ng-data-cs, -nl), announcements at 8 kHz
+(asterisk-core-sounds-en-wav, -fr, -it, -es, -ru). A pattern is a speaker or a few. Files that hold flat tops are
+left out."""
 
 VOICES = {
     "train": ("en-us", "de", "fr-fr", "pl", "ru", "en-gb-scotland+f2", "tr+m3"),
@@ -108,17 +131,53 @@ def corpus_folder() -> Path | None:
     return folder if folder.is_dir() else None
 
 
+def packages_folder() -> Path:
+    """Where packages put their sound."""
+    return Path(os.environ.get("AQA_PACKAGES") or "/usr/share")
+
+
 def utterances(split: str, domain: str) -> list[Utterance]:
     """The sources of a domain (gated: those of speech) in a split; empty where nothing of it is on this machine."""
     if domain == "gated":
         return [one for other in ("narrow", "fullband", "synthetic") for one in utterances(split, other)]
     if domain == "synthetic":
         return _voices(split) if shutil.which("espeak-ng") else []
+    if domain in PACKAGES:
+        return [one for speaker in speakers(split, domain) for one in speaker]
     folder = corpus_folder()
     if folder is None:
         return []
     patterns = CORPUS.get(domain, {}).get(split, ())
     return [Utterance(str(path.relative_to(folder)), path) for p in patterns for path in sorted(folder.glob(p))]
+
+
+@cache
+def speakers(split: str, domain: str) -> list[list[Utterance]]:
+    """What packages carry of a domain in a split, by speaker; those that are not on this machine are left out."""
+    folder = packages_folder()
+    found = [
+        [Utterance(str(path.relative_to(folder)), path) for path in sorted(folder.glob(p)) if _unclipped(path)]
+        for p in PACKAGES[domain][split]
+    ]
+    return [speaker for speaker in found if speaker]
+
+
+def _unclipped(path: Path) -> bool:
+    """Whether a file can be read, holds sound, and has no flat top of three samples."""
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError:
+        return False
+    x = np.abs(samples[:, np.argmax(np.abs(samples).max(axis=0))]) if len(samples) > rate // 5 else np.zeros(1)
+    top = x > 0.995 * x.max()
+    return bool(x.max() > 0.02 and not (top[2:] & top[1:-1] & top[:-2]).any())
+
+
+def seconds(source: Utterance) -> float:
+    """How long a source is."""
+    if source.path is not None and source.path.is_relative_to(packages_folder()):
+        return float(soundfile.info(source.path).duration)  # there are thousands of them
+    return len(load(source)) / RATE
 
 
 def _voices(split: str) -> list[Utterance]:
@@ -131,7 +190,7 @@ def stable(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256("/".join(map(str, parts)).encode()).digest()[:4])
 
 
-@cache
+@lru_cache(maxsize=512)
 def load(source: Utterance) -> Floats:
     """The source as mono at 48 kHz, shape (samples,); peak as in the file."""
     if source.path is None:
