@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 from aqa.grouping import Grouped, Rows, grouped
 from aqa.headers import CANDIDATE, REASONS
 from aqa.model import Ints
-from aqa.parse import BARE, MOST_RECORDS, ROOM, ROW, SLOTS, TCP_FLOWS, adopt_kernel, parse_kernel
+from aqa.parse import BARE, MAX_KEYS, MOST_RECORDS, ROOM, ROW, SLOTS, TCP_FLOWS, adopt_kernel, parse_kernel
 
 __all__ = ["BARE", "NEVER", "ROW", "Message", "Records", "Table"]
 
 NEVER = np.iinfo(np.int64).min
 """Capture time of a frame that has none."""
-MAX_KEYS = 1 << 20  # distinct (flow, SSRC) pairs followed: bounds memory under a flood of made-up SSRCs
 LANES = 2
 """Threads that parse one log, each into a table of its own; results do not depend on how fast each is."""
 MAX_MESSAGES = 200_000  # RTCP and SIP packets kept: one a second of 50 streams for over an hour

@@ -8,139 +8,201 @@ import os
 import tempfile
 import weakref
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aqa.compiled import compiled
+from aqa.compiled import compiled, int64
 from aqa.model import Ints
-from aqa.parse import ROW
+from aqa.parse import MAX_KEYS, ROW
 
-PART_ROWS = 1 << 18  # 8 MB: of memory asked for at a time
+BLOCK_ROWS = 1 << 15  # 1 MB: what a core's cache holds while it is put in order
 SPILL_ROWS = 3_000_000  # 96 MB a thread: of two what a capture of a GB holds; beyond it, to a temporary file
 
 
 NUMBER = np.uint64(40)
 """In a row's last word, the number of the records that it is from stands above this bit."""
+NUMBER_END = np.uint64(1 << 24)
 
 
-@compiled("void(uint64[:, ::1], int64[::1], uint64[:, ::1])")
-def _scatter_kernel(rows, place, out):  # type: ignore[no-untyped-def]
-    """Copy each row to where its key's next one goes (a counting sort: order within a key is kept)."""
+@compiled("int64(uint64[:, ::1], int32[::1], int64, uint64[:, ::1], int64[:, ::1])")
+def _block_kernel(rows, place, begin, out, runs):  # type: ignore[no-untyped-def]
+    """Copy rows to `out` from `begin` on, those of a key side by side in their order (a counting sort).
+
+    Fills `runs` with key, first row and rows of each key, and says how many there are; `place` is zero but inside.
+    """
+    found = 0
     for i in range(len(rows)):
         key = rows[i, 3] & np.uint64(0xFFFFFFFF)
-        at = place[key]
-        place[key] = at + 1
-        for j in range(4):
-            out[at, j] = rows[i, j]
-
-
-@compiled("void(uint64[:, ::1], int64[::1])")
-def _count_kernel(rows, counts):  # type: ignore[no-untyped-def]
+        if place[key] == 0:
+            runs[found, 0] = key
+            found += 1
+        place[key] += np.int32(1)
+    at = begin
+    for run in range(found):
+        runs[run, 1], runs[run, 2] = at, place[runs[run, 0]]
+        place[runs[run, 0]] = at
+        at += runs[run, 2]
     for i in range(len(rows)):
-        counts[rows[i, 3] & np.uint64(0xFFFFFFFF)] += 1
+        key = rows[i, 3] & np.uint64(0xFFFFFFFF)
+        to = place[key]
+        place[key] = to + np.int32(1)
+        for word in range(4):
+            out[to, word] = rows[i, word]
+    for run in range(found):
+        place[runs[run, 0]] = 0
+    return found
 
 
-@compiled("void(uint64[:, ::1], uint64[:, ::1], uint64[:, ::1])")
-def _merge_kernel(one, other, out):  # type: ignore[no-untyped-def]
-    """Rows of two piles in the order of the file, by the number of the records that they are from."""
-    i, j = 0, 0
-    for n in range(len(out)):
-        if j == len(other) or (i < len(one) and one[i, 3] >> NUMBER <= other[j, 3] >> NUMBER):
-            for word in range(4):
-                out[n, word] = one[i, word]
-            i += 1
+@compiled("void(uint64[:, ::1], int64[:, ::1], uint64[:, ::1], int64[:, ::1], uint64[:, ::1])")
+def _merge_kernel(one, one_runs, other, other_runs, out):  # type: ignore[no-untyped-def]
+    """Rows of two piles in the order of the file, by the number of the records that they are from.
+
+    Each pile's are in runs (key, first row, rows), one run after the other.
+    """
+    a, b, n = 0, 0, 0
+    i, end = (one_runs[0, 1], one_runs[0, 1] + one_runs[0, 2]) if len(one_runs) else (int64(0), int64(0))
+    j, last = (other_runs[0, 1], other_runs[0, 1] + other_runs[0, 2]) if len(other_runs) else (int64(0), int64(0))
+    while a < len(one_runs) or b < len(other_runs):
+        if b == len(other_runs) or (a < len(one_runs) and one[i, 3] >> NUMBER <= other[j, 3] >> NUMBER):
+            until = other[j, 3] >> NUMBER if b < len(other_runs) else NUMBER_END
+            while i < end and one[i, 3] >> NUMBER <= until:
+                for word in range(4):
+                    out[n, word] = one[i, word]
+                i += 1
+                n += 1
+            if i == end:
+                a += 1
+                if a < len(one_runs):
+                    i, end = one_runs[a, 1], one_runs[a, 1] + one_runs[a, 2]
         else:
-            for word in range(4):
-                out[n, word] = other[j, word]
-            j += 1
+            until = one[i, 3] >> NUMBER if a < len(one_runs) else NUMBER_END
+            while j < last and other[j, 3] >> NUMBER < until:
+                for word in range(4):
+                    out[n, word] = other[j, word]
+                j += 1
+                n += 1
+            if j == last:
+                b += 1
+                if b < len(other_runs):
+                    j, last = other_runs[b, 1], other_runs[b, 1] + other_runs[b, 2]
 
 
-def _merged(one: NDArray[np.uint64], other: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    out = np.empty((len(one) + len(other), 4), np.uint64)
-    _merge_kernel(one, other, out)
-    return out
+class _Part(NamedTuple):
+    """Rows in runs, one run after the other."""
+
+    rows: NDArray[np.uint64]
+    runs: Ints  # key, first row, rows
+
+    @classmethod
+    def of(cls, rows: NDArray[np.uint64]) -> "_Part":
+        """Rows as they are."""
+        return cls(rows, np.array([[0, 0, len(rows)]][: len(rows)], np.int64).reshape(-1, 3))
+
+    def merged(self, other: "_Part") -> "_Part":
+        """With those of another, in the order of the file; where both have one place, these first."""
+        out = np.empty((int(self.runs[:, 2].sum() + other.runs[:, 2].sum()), 4), np.uint64)
+        _merge_kernel(*self, *other, out)
+        return _Part.of(out)
+
+
+_NONE = _Part.of(np.empty((0, 4), np.uint64))
 
 
 @dataclass(frozen=True)
 class _Pile:
-    """Rows by key, in memory or in a file."""
+    """Rows by key: in a file one key after the other, in memory in runs of one key after the other."""
 
-    first: Ints  # of each key, and their number
+    first: Ints  # row of each key, were they one after the other, and the number of all
     rows: NDArray[np.uint64] | None  # None: in the file
+    runs: Ints  # of memory, by key: key, first row, rows
+    run: Ints  # first run of each key, and their number
     file: BinaryIO | None = None
     begin: int = 0  # in the file
 
-    def of(self, key: int) -> NDArray[np.uint64]:
+    def of(self, key: int) -> _Part:
         """Rows of a key, in file order."""
-        first, last = int(self.first[key]), int(self.first[key + 1])
         if self.rows is not None:
-            return self.rows[first:last]
+            return _Part(self.rows, self.runs[self.run[key] : self.run[key + 1]])
+        first, last = int(self.first[key]), int(self.first[key + 1])
         assert self.file is not None  # it is one or the other
         raw = os.pread(self.file.fileno(), (last - first) * ROW.itemsize, self.begin + first * ROW.itemsize)
-        return np.frombuffer(raw, np.uint64).reshape(-1, 4)
+        return _Part.of(np.frombuffer(raw, np.uint64).reshape(-1, 4))
+
+    def written(self, file: BinaryIO) -> "_Pile":
+        """The same in a file, behind what it holds."""
+        assert self.rows is not None  # from memory
+        begin = file.seek(0, 2)
+        file.write(_Part(self.rows, self.runs).merged(_NONE).rows.data.cast("B"))
+        file.flush()
+        return _Pile(self.first, None, self.runs[:0], self.run[:0], file, begin)
 
 
 @dataclass
 class Rows:
-    """The rows that one thread gathers of a log."""
+    """The rows that one thread gathers of a log: block by block they come, and are put in order of their keys.
 
-    _parts: list[NDArray[np.uint64]] = field(default_factory=list)  # each full but for the last
-    _free: NDArray[np.uint64] = field(default_factory=lambda: np.empty((0, 4), np.uint64))  # of the last
+    Each is moved once, while it is in the cache, and memory holds it once.
+    """
+
+    _block: NDArray[np.uint64] = field(default_factory=lambda: np.empty((0, 4), np.uint64))
+    _found: Ints = field(default_factory=lambda: np.empty((0, 3), np.int64))  # runs of the block
+    _rows: NDArray[np.uint64] = field(default_factory=lambda: np.empty((0, 4), np.uint64))
     _held: int = 0
+    _runs: list[Ints] = field(default_factory=list)
+    _place: NDArray[np.int32] = field(default_factory=lambda: np.zeros(MAX_KEYS, np.int32))
     _file: BinaryIO | None = None
     _written: list[_Pile] = field(default_factory=list)
 
     def room(self, at_least: int) -> NDArray[np.uint64]:
         """Where to write the next rows, shape (n, 4); `took` says how many were written."""
-        if len(self._free) < at_least:
-            self._free = np.empty((max(at_least, PART_ROWS), 4), np.uint64)
-        return self._free
+        if len(self._block) < at_least:
+            self._block = np.empty((max(at_least, BLOCK_ROWS), 4), np.uint64)
+            self._found = np.empty((len(self._block), 3), np.int64)
+        return self._block
 
     def took(self, count: int) -> None:
         """The first `count` rows of the room are rows of the log."""
-        if count:
-            self._parts.append(self._free[:count])
-            self._free = self._free[count:]
-            self._held += count
+        if not count:
+            return
+        if self._held + count > len(self._rows):
+            self._spill()
+            self._rows = np.empty((SPILL_ROWS + len(self._block), 4), np.uint64)  # the system gives what is used
+        found = _block_kernel(self._block[:count], self._place, self._held, self._rows, self._found)
+        self._runs.append(self._found[:found].copy())
+        self._held += count
         if self._held >= SPILL_ROWS:
             self._spill()
 
-    def _sorted(self, keys: int) -> _Pile:
-        """All rows in memory by key. Memory holds little more than all rows and their copies."""
-        counts = np.zeros(keys, np.int64)
-        for part in self._parts:
-            _count_kernel(part, counts)
-        first = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)))
-        out, place = np.empty((self._held, 4), np.uint64), first[:-1].copy()
-        parts, self._parts, self._free, self._held = self._parts[::-1], [], np.empty((0, 4), np.uint64), 0
-        while parts:  # each goes when it has been copied
-            _scatter_kernel(parts.pop(), place, out)
-        return _Pile(first, out)
+    def _pile(self, keys: int) -> _Pile:
+        """What is in memory, by key."""
+        runs = np.concatenate([np.empty((0, 3), np.int64), *self._runs])
+        runs = runs[np.argsort(runs[:, 0], kind="stable")]
+        rows = np.bincount(runs[:, 0], runs[:, 2], keys).astype(np.int64)
+        run = np.searchsorted(runs[:, 0], np.arange(keys + 1))
+        return _Pile(np.concatenate((np.zeros(1, np.int64), np.cumsum(rows))), self._rows, runs, run)
 
     def _spill(self) -> None:
         """Write what is in memory to a file without a name, which goes when the program does."""
-        pile = self._sorted(1 + max(int((part[:, 3] & 0xFFFFFFFF).max()) for part in self._parts))
+        if not self._held:
+            return
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="aqa-")  # noqa: SIM115 - it goes when nobody holds it
-        self._written.append(_Pile(pile.first, None, self._file, self._file.seek(0, 2)))
-        assert pile.rows is not None  # sorted in memory
-        self._file.write(pile.rows.data.cast("B"))
-        self._file.flush()
+        keys = 1 + max(int(runs[:, 0].max()) for runs in self._runs)
+        self._written.append(self._pile(keys).written(self._file))
+        self._held, self._runs = 0, []
 
     def piles(self, keys: int) -> list[_Pile]:
         """All rows by key; nothing may be added afterwards."""
-        return [*self._written, self._sorted(keys)]
+        return [*self._written, self._pile(keys)]
 
 
 def grouped(gathered: Sequence[tuple[Rows, Ints]]) -> "Grouped":
     """What threads have gathered of one log, by key; each gives its rows, and which key of the log each of its is."""
-    with ThreadPoolExecutor(len(gathered)) as threads:
-        piles = list(threads.map(lambda each: each[0].piles(len(each[1])), gathered))
+    piles = [rows.piles(len(theirs)) for rows, theirs in gathered]
     keys = 1 + max((int(theirs.max(initial=-1)) for _, theirs in gathered), default=-1)
     found: list[tuple[_Pile, Ints]] = []
     for (_, theirs), mine in zip(gathered, piles, strict=True):
@@ -172,4 +234,4 @@ class Grouped:
     def rows(self, key: int) -> NDArray[np.void]:
         """Rows of a key (dtype ROW), in file order."""
         parts = [pile.of(int(local[key])) for pile, local in self._piles if local[key] >= 0]
-        return reduce(_merged, parts).view(ROW)[:, 0]
+        return reduce(_Part.merged, parts[1:] or [_NONE], parts[0]).rows.view(ROW)[:, 0]

@@ -35,7 +35,7 @@ class Loaded:
         self._parts = [_part(shape) for shape in arguments]
         self._pack = struct.Struct("".join("d" if each == "d" else "q" for each in leaves(arguments))).pack
         self._results = None if results is None else struct.Struct(results)
-        self._size = 8 if self._results is None else self._results.size  # no result is a null pointer
+        self._out = ctypes.c_char * (8 if self._results is None else self._results.size)  # no result: a null pointer
         self._single = results is not None and len(results) == 1
 
     def __call__(self, *arguments: Any) -> Any:
@@ -43,7 +43,7 @@ class Loaded:
         words: list[Any] = []
         for put, value in zip(self._parts, arguments, strict=True):
             put(words, value)
-        out = ctypes.create_string_buffer(self._size)
+        out = self._out()
         raised = ctypes.c_void_p()
         if self._run(self._pack(*words), out, ctypes.byref(raised)) >= _RAISED:
             raise _exception(raised)

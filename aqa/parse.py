@@ -44,6 +44,7 @@ that of the records that it was among."""
 MOST_RECORDS = (1 << 24) - 1
 BARE = 1 << 20
 """Link type of a record that is an RTP or RTCP packet itself: BARE plus the index of its flow in Records.flows."""
+MAX_KEYS = 1 << 20  # distinct (flow, SSRC) pairs followed: bounds memory under a flood of made-up SSRCs
 SLOTS = 1 << 21  # power of two: open addressing at half load or less
 TCP_FLOWS = 1 << 12  # connections in which frames of RTP that cross segments are followed
 ROOM = 512

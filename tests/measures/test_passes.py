@@ -148,7 +148,7 @@ def test_tally(items: list[tuple[float, int]], most: int) -> None:
 
 @pytest.mark.parametrize("most", [1000, 16])
 def test_rows_keep_their_order_over_parts_threads_and_files(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
-    monkeypatch.setattr("aqa.grouping.PART_ROWS", 10)
+    monkeypatch.setattr("aqa.grouping.BLOCK_ROWS", 10)
     monkeypatch.setattr("aqa.grouping.SPILL_ROWS", most)
     lanes, rng = [Rows(), Rows()], np.random.default_rng(1)
     keys, at, number = rng.integers(0, 3, 500), 0, 0
