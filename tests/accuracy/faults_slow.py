@@ -106,10 +106,13 @@ def brick_wall(clip: Clip, rng: np.random.Generator) -> Faulty:
 
 
 def unintended(clip: Clip, rng: np.random.Generator, what: str) -> Faulty:
-    """35 s of it in the middle: a steady tone (440 Hz), or 10 s of music over and over as on hold."""
+    """35 s of it in the middle: a steady tone (440 Hz), 10 s of an instrument over and over as on hold, or a song."""
     length, start = 35 * clip.rate, (len(clip.samples) - 35 * clip.rate) // 2
     if what == "tone":
         wave = 0.1 * np.sin(2 * np.pi * 440 * np.arange(length) / clip.rate)
+    elif what == "song":
+        wave = one_clip(clip.split, "songs", clip.seed, seconds=(36.0, 36.0)).samples[:length]
+        wave = wave * (0.05 / max(1e-6, float(np.sqrt(np.mean(wave**2)))))
     else:
         music = one_clip(clip.split, "music", clip.seed, seconds=(20.0, 20.0)).samples
         wave = np.resize(faded(music[5 * clip.rate : 15 * clip.rate], 0.05), length)

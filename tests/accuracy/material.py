@@ -137,7 +137,7 @@ def _applause(split: str, domain: str, length: int, rng: np.random.Generator) ->
 
 
 _CONTENT: dict[str, Callable[..., tuple[Floats, str]]] = {
-    "noise": _noise, "applause": _applause, "meeting": _as_it_is, "music": _as_it_is,
+    "noise": _noise, "applause": _applause, "meeting": _as_it_is, "music": _as_it_is, "songs": _as_it_is,
 }  # fmt: skip
 
 

@@ -10,8 +10,8 @@ from accuracy import faults, faults_coded, faults_slow
 from accuracy.faults import Faulty
 from accuracy.material import Clip
 
-SPEECH = ("narrow", "fullband", "meeting", "synthetic")
-WIDE = ("fullband", "music")  # only what has something above 8 kHz can lose it
+SPEECH = ("narrow", "fullband", "meeting", "synthetic", "words", "dialogue", "prompts")
+WIDE = ("fullband", "music", "words")  # only what has something above 8 kHz can lose it
 PCM, ALL = ("pcm16",), ("pcm16", "mp3", "opus", "aac64")
 LOSSY = ("mp3", "opus", "aac64", "aac96")
 Make = Callable[[Clip, np.random.Generator], Faulty]
@@ -98,7 +98,8 @@ _ALL = (
     *(Scenario(f"echo_{ms}_{-db}", "echo", _of(faults_slow.echo, delay_ms=ms, db=db), seconds=_LONG, by=("delay_ms",))
       for ms, db in ((80, -6), (200, -12), (500, -20))),
     *(Scenario(f"unintended_{w}", "unintended_audio", _of(faults_slow.unintended, what=w),
-               domains=("narrow",)) for w in ("tone", "music")),
+               domains=("narrow", *(("prompts",) if w == "song" else ())), seconds=(150.0, 180.0))
+      for w in ("tone", "music", "song")),
     *(Scenario(f"silent_{w}", "silence", _of(faults_slow.silence, what=w), ("dropout",), by=("ms",))
       for w in ("digital", "below_floor", "pause")),
 )  # fmt: skip

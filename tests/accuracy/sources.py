@@ -12,6 +12,7 @@ import subprocess
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from io import BytesIO
+from itertools import takewhile
 from pathlib import Path
 
 import av
@@ -25,7 +26,7 @@ RATE = 48_000
 SPLITS = ("train", "validation", "test")
 DOMAINS = (
     "meeting", "gated", "music", "applause", "synthetic", "narrow", "fullband", "noise",
-    "words", "dialogue", "prompts",
+    "words", "dialogue", "prompts", "songs",
 )  # fmt: skip
 
 MEETING, LIBRI = "meeting/pyannote+pyannote-audio/{}.flac", "speech/resemble-ai+Resemblyzer/{}-*.flac"
@@ -85,11 +86,22 @@ PACKAGES: dict[str, dict[str, tuple[str, ...]]] = {
         "validation": (ASTERISK.format("fr_CA_f_June"),),
         "test": (ASTERISK.format("ru_RU_f_IvrvoiceRU"),),
     },
+    "songs": {
+        "train": (
+            "games/wesnoth/*/data/core/music/*.ogg",
+            "games/supertux2/music/**/*.ogg",
+            "games/etr/music/*.ogg",
+        ),
+        "validation": ("games/neverball/bgm/*.ogg", "games/frozen-bubble/snd/*zik*.ogg"),
+        "test": ("asterisk/moh/*.wav", "games/fillets-ng/music/*.ogg"),
+    },
 }
 """Speech that Debian's packages carry, below /usr/share: names of things spoken into amateurs' microphones at
 44.1 kHz (tuxpaint-stamps-default), acted dialogue at 22 kHz (fillets-ng-data-cs, -nl), announcements at 8 kHz
 (asterisk-core-sounds-en-wav, -fr, -it, -es, -ru). A pattern is a speaker or a few. Files that hold flat tops are
-left out."""
+left out. And music: of games (wesnoth-1.16-music, supertux-data, extremetuxracer-data, neverball-data,
+frozen-bubble-data, fillets-ng-data), and on hold (asterisk-moh-opsound-wav, 8 kHz)."""
+EXCERPT_S = 90.0  # of a song
 
 VOICES = {
     "train": ("en-us", "de", "fr-fr", "pl", "ru", "en-gb-scotland+f2", "tr+m3"),
@@ -156,7 +168,11 @@ def speakers(split: str, domain: str) -> list[list[Utterance]]:
     """What packages carry of a domain in a split, by speaker; those that are not on this machine are left out."""
     folder = packages_folder()
     found = [
-        [Utterance(str(path.relative_to(folder)), path) for path in sorted(folder.glob(p)) if _unclipped(path)]
+        [
+            Utterance(str(path.relative_to(folder)), path)
+            for path in sorted(folder.glob(p))
+            if domain == "songs" or _unclipped(path)
+        ]
         for p in PACKAGES[domain][split]
     ]
     return [speaker for speaker in found if speaker]
@@ -190,7 +206,7 @@ def stable(*parts: object) -> int:
     return int.from_bytes(hashlib.sha256("/".join(map(str, parts)).encode()).digest()[:4])
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=256)
 def load(source: Utterance) -> Floats:
     """The source as mono at 48 kHz, shape (samples,); peak as in the file."""
     if source.path is None:
@@ -214,5 +230,7 @@ def _read(path: Path) -> tuple[Floats, int]:
     with av.open(str(path)) as container:
         stream = container.streams.audio[0]
         mono = av.AudioResampler(format="fltp", layout="mono")
-        parts = [out.to_ndarray()[0] for frame in container.decode(stream) for out in mono.resample(frame)]
+        most_s = EXCERPT_S if path.is_relative_to(packages_folder()) else float("inf")
+        frames = takewhile(lambda frame: (frame.time or 0.0) < most_s, container.decode(stream))
+        parts = [out.to_ndarray()[0] for frame in frames for out in mono.resample(frame)]
         return np.concatenate(parts), stream.rate
