@@ -55,7 +55,7 @@ def unsent(whole: Whole) -> Iterator[Finding]:
 
 
 def not_of_music(findings: Sequence[Finding], music: Sequence[Finding]) -> list[Finding]:
-    """The findings without echoes inside sound that nobody sent: music repeats itself."""
+    """The findings without echoes inside unintended sound: music repeats itself."""
     return [
         item
         for item in findings

@@ -25,7 +25,8 @@ def with_causes(known: Known, settings: Settings, place: Place, *, logs: bool) -
     """
     added = [place(item) for item in unsent(known.whole)] if "unintended_audio" not in settings.off else []
     restarts = _found(known.whole, settings, place, first=True)
-    known = _with(known, [*not_of_music(known.whole.findings, added), *added, *restarts])
+    music = [*added, *(item for item in known.whole.findings if item.kind == "unintended_audio")]
+    known = _with(known, [*not_of_music(known.whole.findings, music), *added, *restarts])
     known = _with(known, with_shared_causes(known.whole.findings, known.whole))
     known = _with(known, agreeing([_of_part(item, known, logs=logs) for item in known.whole.findings]))
     explained: list[Finding] = []

@@ -21,8 +21,8 @@ Thresholds and their source
 5 s within 3 Hz (six bins of a 2 s spectrum): no voice holds a pitch so. 30 dB over its surroundings and 60 % of the
 power below 1.5 kHz, where speech has lines of 12 to 25 dB with a fifth of the power at most.
 Music by a learnt score of ten seconds (aqa/music.py, tests/accuracy/train_music.py): its default was reached by no
-window of 2.3 hours of speech of twelve voices, meetings, applause and noise, and by nine tenths of songs on the
-validation split, at 8, 16 and 48 kHz and behind Opus. Music that lasts as long as half of the sound is an event's own.
+window of 2.3 hours of speech, meetings, applause and noise, and by nine tenths of those of songs on the validation
+split, at 8, 16 and 48 kHz and behind Opus. Music that lasts as long as half of the sound is an event's own.
 
 What to do
 ----------
