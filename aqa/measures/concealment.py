@@ -35,11 +35,11 @@ NAMES = ("way", "peak_log_odds", "likely_ms", "repeat_db")
 of what is between 3 and 8 kHz."""
 SHARE_STEP_PCT = 0.25
 OFF = (0.0, 1.0)  # of each way: log odds taken off before likelihoods say what share was made up
-RATES = ((0.76, 0.34), (8.7, -0.3))
+RATES = ((0.72, 0.33), (8.45, -0.38))
 """Of each way: slope and offset in per cent from what was seen, in hops of those that hold sound, to the share of
 sound that was made up. Seen are CELT's expected hops, and of SILK the runs of likely hops: its long losses fade
 before they end, so a run stands for 40 ms whatever its length. SILK's is the share of active speech: what it makes up
-in a pause is noise like any other. Least squares over 500 stretches of 30 s of speech of the validation split (clean,
+in a pause is noise like any other. Least squares over 660 stretches of 30 s of speech of the validation split (clean,
 bursts, Gilbert's losses of 0 to 20 %)."""
 NOTHING = -128  # no media
 _UNHEARD = round(UNLIKELY / STEP)  # what is no sound, in steps
