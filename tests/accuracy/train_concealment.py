@@ -3,10 +3,11 @@
     PYTHONPATH=.:tests python -m accuracy.train_concealment [--clips 430] [--out FOLDER]
 
 Clips of all domains, 32 dB apart in level (for CELT's model games' music and plucked strings too), go through real
-libopus (PyAV's and the system's, where there is one) as CELT, hybrid and SILK at many rates, half of them with losses;
-a part through MP3, AAC or Opus behind that; the rest is clean. Truth: hops inside lost packets in active speech that
-FEC did not repair. The 40 ms after a loss, and losses that can't be heard, count neither way; nor do losses of CELT
-for the model of SILK and hybrid, or the other way round. Trees: histogram gradient boosting (scikit-learn).
+libopus (PyAV's and the system's, where there is one) as CELT, hybrid and SILK at many rates, half of them with
+losses; a part through MP3, AAC or Opus behind that; the rest is clean. Truth: hops inside lost packets in active
+speech that FEC did not repair. The 40 ms after a loss, and losses that can't be heard, count neither way; nor do
+losses of CELT for the model of SILK and hybrid, or the other way round. Trees: histogram gradient boosting
+(scikit-learn).
 """
 
 import argparse
