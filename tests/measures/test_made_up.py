@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aqa.measures.concealment import STEP, Concealment, candidates, share_pct
+from aqa.measures.concealment import RATES, STEP, Concealment, _seen, candidates, share_pct
 from aqa.measures.concealment_context import (
     AFTER,
     APART,
@@ -240,9 +240,16 @@ def test_one_hop_alone_is_no_candidate_of_silk():
 
 
 def test_the_share_is_by_the_line_of_its_way_and_stays_within_0_and_100():
-    heard = np.array([True, True, False, False])
-    half = np.array([0.2, 0.0, 0.0, 0.0], np.float32)
-    assert share_pct(half, heard, 0) == pytest.approx(0.85 * 10 - 0.1)
-    assert share_pct(half, heard, 1) == pytest.approx(2.8 * 10 - 1.3)
-    assert share_pct(half * 0, heard, 1) == 0.0 and share_pct(half * 5, heard, 1) == 100.0
-    assert share_pct(half, heard & False, 0) is None
+    heard = np.array([True] * 40 + [False] * 10)
+    (celt, more), (silk, less) = RATES
+    assert share_pct(4.0, heard, 0) == pytest.approx(celt * 10 + more)
+    assert share_pct(4.0, heard, 1) == pytest.approx(silk * 10 + less)
+    assert share_pct(0.0, heard, 1) == 0.0 and share_pct(40.0, heard, 1) == 100.0
+    assert share_pct(4.0, heard & False, 0) is None
+
+
+def test_of_celt_hops_are_seen_and_of_silk_runs():
+    odds, heard = np.full(50, -40, np.int8), np.ones(50, np.bool_)
+    odds[[5, 6, 7, 20, 40]], heard[40] = 40, False
+    made_up = np.full(50, 0.25, np.float32)
+    assert _seen(odds, made_up, heard, 0) == 12.5 and _seen(odds, made_up, heard, 1) == 2
