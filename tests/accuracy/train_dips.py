@@ -31,8 +31,23 @@ from aqa.measures.track import measure
 from aqa.measures.trees import scores
 from aqa.model import Candidates, Floats
 
-SPEECH = ("narrow", "fullband", "meeting", "synthetic")
-RECORDERS = ("pcm16", "mp3", "opus", "aac64")
+SPEECH = ("narrow", "fullband", "meeting", "synthetic", "gated", "words", "dialogue", "prompts")
+FAULTY = {
+    "train": {"narrow": 8, "fullband": 8, "meeting": 8, "synthetic": 8, "gated": 4, "music": 2,
+              "words": 10, "dialogue": 8, "prompts": 4},
+    "validation": {"narrow": 4, "fullband": 4, "meeting": 4, "synthetic": 4, "words": 4, "dialogue": 4, "prompts": 2},
+}  # fmt: skip
+CLEAN = {
+    "train": {"narrow": 4, "fullband": 2, "meeting": 2, "synthetic": 8, "gated": 8, "music": 4, "applause": 2,
+              "noise": 2, "words": 8, "dialogue": 6, "prompts": 4},
+    "validation": {"narrow": 10, "fullband": 5, "meeting": 5, "synthetic": 8, "gated": 16, "music": 6,
+                   "applause": 3, "noise": 4, "words": 26, "dialogue": 16, "prompts": 12},
+}  # fmt: skip
+"""Clips by split and domain. Meetings and full-band speech have a minute or less of sources in validation: more clips
+would count the same alarm again."""
+CODECS = ("mp3", "opus", "aac64")
+TURN = ("opus", "mp3", "opus", "aac64")
+RECORDERS = ("pcm16", *CODECS)
 LENGTHS = (10, 20, 40, 60, 100, 200, 500)
 VALUES = [{"ms": ms, "db": db, "ramp_ms": ramp} for ms in LENGTHS for db in (-20, -30, -40) for ramp in (0, 0, 2.5)]
 VALUES += [{"ms": ms} for ms in LENGTHS for _ in range(3)]
@@ -51,6 +66,13 @@ class Job:
     domain: str
     faulty: bool
     number: int
+
+    @property
+    def recorders(self) -> tuple[str, ...]:
+        """PCM, and codecs by turn: other clips say more than the same ones through another codec."""
+        if self.faulty and self.split == "validation":
+            return RECORDERS
+        return ("pcm16", TURN[self.number % len(TURN)])
 
     def path(self, cache: Path, recorder: str) -> Path:
         kind = "faulty" if self.faulty else "clean"
@@ -73,14 +95,10 @@ class Seen:
 
 
 def jobs(split: str) -> list[Job]:
-    """Clips to learn from (most of what was hard to tell apart: gates and synthetic voices), or to set thresholds."""
-    train = split == "train"
-    faulty = dict.fromkeys(SPEECH, 8 if train else 2) | ({"gated": 2, "music": 2} if train else {})
-    clean = dict.fromkeys(SPEECH, 2 if train else 5) | {"music": 4 if train else 2, "applause": 2, "noise": 2}
-    clean |= dict.fromkeys(("gated", "synthetic"), 8 if train else 5)
+    """Clips to learn from, or to set thresholds with."""
     return [
         Job(split, domain, is_faulty, number)
-        for is_faulty, counts in ((True, faulty), (False, clean))
+        for is_faulty, counts in ((True, FAULTY[split]), (False, CLEAN[split]))
         for domain, count in counts.items() for number in range(count)
     ]  # fmt: skip
 
@@ -92,7 +110,7 @@ def edit(x: Floats, start: int, end: int, params: Any, rng: np.random.Generator)
 
 def make(job: Job, cache: Path) -> None:
     """The clip through all recorders, kept in `cache`."""
-    if all(job.path(cache, recorder).exists() for recorder in RECORDERS):
+    if all(job.path(cache, recorder).exists() for recorder in job.recorders):
         return
     clip = one_clip(job.split, job.domain, job.number + 1000 * job.faulty, seconds=(60, 90))
     samples, truths = clip.samples[None], ()
@@ -101,7 +119,7 @@ def make(job: Job, cache: Path) -> None:
         values = [VALUES[i] for i in rng.permutation(len(VALUES))]
         faulty = faults.edited(clip, rng, "attenuation", values, edit)
         samples, truths = faulty.samples, faulty.truths
-    for recorder in RECORDERS:
+    for recorder in job.recorders:
         data, lsb = record(samples, recorder, clip.lsb)
         kept = np.round(data / STEP).astype(np.int16) if lsb == STEP else data
         job.path(cache, recorder).write_bytes(pickle.dumps((kept, lsb, truths)))
@@ -110,7 +128,7 @@ def make(job: Job, cache: Path) -> None:
 def seen(job: Job, cache: Path) -> list[Seen]:
     """The candidates of a clip through each recorder, labelled; to learn from also at 16 kHz, as wideband is."""
     out = []
-    for recorder in RECORDERS:
+    for recorder in job.recorders:
         data, lsb, truths, *_ = pickle.loads(job.path(cache, recorder).read_bytes())
         samples = np.asarray(data * STEP, np.float32) if data.dtype == np.int16 else data
         out.append(labelled(job, recorder, Sound(samples, 48_000, lsb=lsb), truths))
@@ -228,7 +246,7 @@ def told(parts: Sequence[Seen]) -> Iterator[str]:
     """Thresholds by false alarms per hour of speech, then recall and false alarms by class, recorder and domain."""
     all_ = [judged(part) for part in parts]
     clean = [one for one in all_ if not one.part.job.faulty]
-    speech = [one for one in clean if one.part.job.domain in (*SPEECH, "gated")]
+    speech = [one for one in clean if one.part.job.domain in SPEECH]
     hits = [(one, truth, score) for one in all_ for truth, score in one.hits]
     yield f"{sum(one.part.seconds for one in speech) / 60:.0f} minutes of clean speech, {len(hits)} faults"
     for per_hour in PER_HOUR:
@@ -249,7 +267,7 @@ def _alarms(clean: Sequence[Judged], least: float) -> Iterator[str]:
     for domain in sorted({one.part.job.domain for one in clean}):
         for recorder in RECORDERS:
             of = [o for o in clean if o.part.job.domain == domain and o.part.recorder == recorder]
-            hours = sum(one.part.seconds for one in of) / 3600
+            hours = sum(one.part.seconds for one in of) / 3600 or np.nan
             wrong = sum(int((one.wrong >= least).sum()) for one in of)
             yield f"{domain} {recorder} {wrong / hours:.1f} ({hours * 60:.0f} min)"
 
