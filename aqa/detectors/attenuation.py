@@ -23,15 +23,14 @@ Thresholds and their source
 ---------------------------
 The score is the log odds of boosted trees, which see the level inside and beside in three bands, the steps at both
 ends, the unrest inside, and how far it lies over the channel's noise floors; no absolute level
-(tests/accuracy/train_dips.py says what they learnt from). Its default left 6 false
-alarms in 4.1 recorded hours of clean speech of the validation split (PCM and codecs; meetings, LibriSpeech, 48 kHz
-speech, espeak, gates, single words of amateurs, acted dialogue, announcements): 5 in gates, 1 in espeak, none in the
-others' 3.1 hours. There it finds, of dips of 20 to 60 ms with hard edges, in PCM 0.93 of those by 40 dB, 0.92 by 30 dB
-and 0.76 by 20 dB; with ramps of 2.5 ms 0.75, 0.96 and 0.75; through Opus 32k, hard, 0.71, 0.60 and 0.60 (24 to 59
-each). Amid more than 12 onsets of 10 dB a second nothing is looked for: speech
-has 3 to 9, applause 10 to 20. Confidence is Platt's line through the score on the same split, for a room with 60
-faults an hour. Severity: from 60 ms (three frames of 20 ms) on nearly all are heard, from 200 ms on a syllable is
-gone; less than 20 dB deep it is one step milder.
+(tests/accuracy/train_dips.py says what they learnt from). Its default left 6 false alarms in 4.1 recorded hours of
+clean speech of the validation split (PCM and codecs; meetings, LibriSpeech, 48 kHz speech, espeak, gates, single
+words of amateurs, acted dialogue, announcements): 5 in gates, 1 in espeak, none in the others' 3.1 hours. There it
+finds, of dips of 20 to 60 ms with hard edges, in PCM 0.93 of those by 40 dB, 0.92 by 30 dB and 0.76 by 20 dB; with
+ramps of 2.5 ms 0.75, 0.96 and 0.75; through Opus 32k, hard, 0.71, 0.60 and 0.60 (24 to 59 each). Amid more than 12
+onsets of 10 dB a second nothing is looked for: speech has 3 to 9, applause 10 to 20. Confidence is Platt's line
+through the score on the same split, for a room with 60 faults an hour. Severity: from 60 ms (three frames of 20 ms)
+on nearly all are heard, from 200 ms on a syllable is gone; less than 20 dB deep it is one step milder.
 
 What to do
 ----------

@@ -4,8 +4,9 @@
 
 Material: the train split of the generator (AMI meetings, LibriSpeech, 48 kHz speech, espeak, gates that fade over 5
 to 20 ms, single words, acted dialogue, announcements, music, applause, noise; rooms, gain of 16 dB up and down)
-through 16-bit PCM, MP3 128k, Opus 32k and AAC 64k; dips of 10 to 500 ms by 20, 30 and 40 dB with ramps of 0 and 2.5 ms, and holes of zero. The scale of scores and
-the default thresholds come from the validation split; the test split is not touched. Same seeds, same model.
+through 16-bit PCM, MP3 128k, Opus 32k and AAC 64k; dips of 10 to 500 ms by 20, 30 and 40 dB with ramps of 0 and 2.5
+ms, and holes of zero. The scale of scores and the default thresholds come from the validation split; the test split
+is not touched. Same seeds, same model.
 """
 
 import argparse
@@ -42,8 +43,8 @@ CLEAN = {
     "validation": {"narrow": 10, "fullband": 5, "meeting": 5, "synthetic": 8, "gated": 16, "music": 6,
                    "applause": 3, "noise": 4, "words": 26, "dialogue": 16, "prompts": 12},
 }  # fmt: skip
-"""Clips by split and domain; 4.1 recorded hours of clean speech set the thresholds. Meetings and full-band speech have a minute or less of sources in validation: more clips
-would count the same alarm again."""
+"""Clips by split and domain; 4.1 recorded hours of clean speech set the thresholds. Meetings and full-band speech
+have a minute or less of sources in validation: more clips would count the same alarm again."""
 CODECS = ("mp3", "opus", "aac64")
 TURN = ("opus", "mp3", "opus", "aac64")
 RECORDERS = ("pcm16", *CODECS)
