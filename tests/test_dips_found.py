@@ -84,6 +84,12 @@ def test_confidence_rises_with_the_score_and_stays_below_1():
     assert values == sorted(values) and values[0] == 0 and values[-1] == 0.99
 
 
+@pytest.mark.parametrize(("db", "found"), [(-10, False), (-16, True)])
+def test_joints_of_syllables_are_too_shallow(db, found):
+    at = dips(track(holed(noise(6), (40_000, 40_640), factor=10 ** (db / 20))), -100.0).start_sample
+    assert (np.abs(at - 40_000) < 32).any() == found
+
+
 def test_what_is_as_long_as_a_pause_has_to_score_more():
     measured = track(holed(noise(6), (20_000, 20_800), (40_000, 44_000), factor=0.03))
     seen, found = rows(measured), measured.candidates["dip"]

@@ -92,7 +92,7 @@ class Seen:
     truths: tuple[Truth, ...]
     label: np.ndarray  # 1 a fault, 0 none, -1 part of one
     held: np.ndarray  # a digital hole
-    free: np.ndarray  # neither a digital hole nor amid dense transients: what detectors look at
+    free: np.ndarray  # no digital hole, deep enough, not amid dense transients: what detectors look at
 
 
 def jobs(split: str) -> list[Job]:
@@ -147,7 +147,9 @@ def labelled(job: Job, recorder: str, sound: Sound, truths: tuple[Truth, ...]) -
     spans = np.stack([found.start_sample, found.end_sample], axis=1)
     held = dips.held(found, track)
     rows = dips.rows(track) if len(spans) else np.zeros((0, 0), np.float32)
-    free = ~held & (dips.onsets_per_s(found, track) <= dips.APPLAUSE_PER_S)
+    free = (
+        ~held & (dips._depth(found) >= dips.MIN_DEPTH_DB) & (dips.onsets_per_s(found, track) <= dips.APPLAUSE_PER_S)
+    )
     seconds = track.samples / track.sample_rate_hz
     return Seen(job, recorder, seconds, rows, spans, truths, labels(spans, truths), held, free)
 
