@@ -30,7 +30,8 @@ keeps 99.4 % of 2,604 hard holes; of 26,532 faded gates (5 to 20 ms, closed in p
 2,604 fades of 5 ms amid active speech 0.4 %. Holes that a codec filled: score, confidence and guard against applause
 as with attenuation, and no more than 3 dB over the channel's noise floor in one of three bands; the score was reached
 once in 4.1 recorded hours of clean speech, a sixth of it through gates (and by a harpsichord's rest). Of zeros of 10
-to 500 ms that went through a codec 0.81 are found as dropout or dip after MP3 128k, 0.78 after AAC 64k and 0.61 after Opus 32k (0.71 of those of 60 ms), on the validation split. Of hard zeros of 5 ms and more in all its domains 0.996 of
+to 500 ms that went through a codec 0.81 are found as dropout or dip after MP3 128k, 0.78 after AAC 64k and 0.61 after
+Opus 32k (0.71 of those of 60 ms), on the validation split. Of hard zeros of 5 ms and more in all its domains 0.996 of
 1,239: the five that are missed break off near zero crossings, or in sound 30 dB under speech. Severity: from 60 ms
 (three frames of 20 ms) nearly all are heard; from 200 ms on it is a freeze (Agora's audio freeze).
 
