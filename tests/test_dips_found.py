@@ -82,28 +82,3 @@ def test_nothing_without_candidates_or_speech():
 def test_confidence_rises_with_the_score_and_stays_below_1():
     values = [confidence(score) for score in (-50.0, 0.0, 3.0, 6.0, 50.0)]
     assert values == sorted(values) and values[0] == 0 and values[-1] == 0.99
-
-
-@pytest.mark.parametrize(("db", "found"), [(-10, False), (-16, True)])
-def test_joints_of_syllables_are_too_shallow(db, found):
-    at = dips(track(holed(noise(6), (40_000, 40_640), factor=10 ** (db / 20))), -100.0).start_sample
-    assert (np.abs(at - 40_000) < 32).any() == found
-
-
-def test_what_is_as_long_as_a_pause_has_to_score_more():
-    measured = track(holed(noise(6), (20_000, 20_800), (40_000, 44_000), factor=0.03))
-    seen, found = rows(measured), measured.candidates["dip"]
-    plain = scores(module._model(), seen)
-    long = found.end_sample - found.start_sample >= 0.15 * 16_000
-    assert long.any() and not long.all()
-    np.testing.assert_allclose(plain - module.log_odds(seen), np.where(long, 1.5, 0.0))
-
-
-def test_columns_said_together_are_those_of_the_levels():
-    measured = track(holed(noise(6), (20_000, 20_800), factor=0.03))
-    found, seen = measured.candidates["dip"], rows(measured)
-    column = {name: found.features[:, i] for i, name in enumerate(found.columns)}
-    both = np.minimum(column["before_all_dbfs"], column["after_all_dbfs"]) - column["inside_all_dbfs"]
-    assert (np.abs(seen - both[:, None]).max(axis=0) == 0).any()  # the lesser depth is among them
-    over = module._over_floors(found, measured)
-    np.testing.assert_allclose(seen[:, -1], over.min(axis=1), atol=1e-4)  # train_dips counts on the last column
