@@ -236,10 +236,10 @@ def told(parts: Sequence[Seen]) -> Iterator[str]:
     speech = [o for o in all_ if o.part.job.domain in (*SPEECH, "gated") and o.part.job.recorder == "pcm16"]
     for per_hour in PER_HOUR:
         for name, low in (("8 and 16 kHz", True), ("44.1 and 48 kHz", False)):
-            of = [one for one in speech if (one.part.job.rate < clicks.LOW_RATE_HZ) == low]
+            of = [one for one in speech if (one.part.job.rate < 32_000) == low]
             yield f"at {per_hour} false alarms per hour of speech at {name}: score {threshold(of, per_hour):.2f}"
     for rate, recorder, domain in itertools.product(RATES, RECORDERS, (*SPEECH, *QUIET)):
-        least = clicks.LOW_MIN_SCORE if rate < clicks.LOW_RATE_HZ else clicks.MIN_SCORE
+        least = clicks.MIN_SCORE
         of = [
             o for o in all_ if (o.part.job.rate, o.part.job.recorder, o.part.job.domain) == (rate, recorder, domain)
         ]
