@@ -3,7 +3,8 @@
 What it finds
 -------------
 A tone of one frequency between 100 Hz and 1.4 kHz, for 5 s and more, that is nearly all there is below 1.5 kHz; and
-music for 12 s and more in a recording that is not mostly music. Edges of music are good to some seconds.
+music for 12 s and more in a recording that is not mostly music. Edges of music are good to 10 s, where it is sparse
+to 20 s.
 
 Why it matters
 --------------
