@@ -10,6 +10,7 @@ from scipy.signal import butter, sosfiltfilt
 from accuracy.faults import NOTHING_ABOVE_DB, Faulty, Truth, edited, hop_levels, quantised, share_above
 from accuracy.made import faded, noise_of, white
 from accuracy.material import Clip, one_clip
+from accuracy.sources import utterances
 from aqa.model import Floats
 
 PEAK_AFTER = 0.35  # ACCURACY of the prototypes: clipped, then turned down to this peak
@@ -107,6 +108,8 @@ def brick_wall(clip: Clip, rng: np.random.Generator) -> Faulty:
 
 def unintended(clip: Clip, rng: np.random.Generator, what: str) -> Faulty:
     """35 s of it in the middle: a steady tone (440 Hz), 10 s of an instrument over and over as on hold, or a song."""
+    if what == "song" and not utterances(clip.split, "songs"):
+        return Faulty(quantised(clip.samples, clip.lsb)[None], clip.rate, clip.lsb, ())  # not measured here
     length, start = 35 * clip.rate, (len(clip.samples) - 35 * clip.rate) // 2
     if what == "tone":
         wave = 0.1 * np.sin(2 * np.pi * 440 * np.arange(length) / clip.rate)
