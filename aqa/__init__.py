@@ -24,3 +24,6 @@ def _writable_cache() -> str:
 # Before numba or librosa is first imported, in workers too: with no writable cache librosa's import crashes.
 if "NUMBA_CACHE_DIR" not in os.environ:
     os.environ["NUMBA_CACHE_DIR"] = _writable_cache()
+
+# Work is shared out by processes, one a core; OpenBLAS's own threads would only wait busily, from its import on.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -8,17 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from aqa.objectcode import ENTRY, Shape, leaves
+from aqa.objectcode import Shape, leaves
 
 _FIELDS = (0, 2, 3)  # data, dimensions and strides in PyArrayObject, in words behind the head of every object
 
 
 def make_code(
-    function: FunctionType, signature: str, *, check_bounds: bool, any_order: bool = False
+    function: FunctionType, entry: str, signature: str, *, check_bounds: bool, any_order: bool = False
 ) -> tuple[bytes, list[Shape], str | None]:
     """Compile for this processor: object code, shapes of the arguments and format of the results.
 
-    `function` finds numba's own objects in its globals. TypeError where the code needs more than the C library.
+    `entry` is what the entry is called; all else in the code is for itself. `function` finds numba's own objects in
+    its globals. TypeError where the code needs more than the C library.
     """
     from numba.core import registry  # noqa: PLC0415 - half a second, once for a kernel
     from numba.core.compiler_lock import global_compiler_lock  # noqa: PLC0415
@@ -37,10 +38,10 @@ def make_code(
     typing, context = target.typing_context, target.target_context
     with global_compiler_lock:
         made = compiler.compile_extra(typing, context, function, arguments, result, flags, {})
-        library = context.codegen().create_library(ENTRY)
+        library = context.codegen().create_library(entry)
         library.enable_object_caching()
         shapes = [_shape(each) for each in arguments]
-        library.add_ir_module(_entry(library, context, made.fndesc, leaves(shapes)))
+        library.add_ir_module(_entry(library, context, entry, made.fndesc, leaves(shapes)))
         library.add_linking_library(made.library)
         library.finalize()
     for each in library._final_module.functions:
@@ -49,15 +50,15 @@ def make_code(
     return library._get_compiled_object(), shapes, _result(made.signature.return_type)
 
 
-def _entry(library: Any, context: Any, described: Any, words: Sequence[str]) -> Any:
+def _entry(library: Any, context: Any, name: str, described: Any, words: Sequence[str]) -> Any:
     """The entry of a kernel: reads words, calls it; code 0 or what numba's calling convention has."""
     from llvmlite import ir  # noqa: PLC0415
 
-    module = library.create_ir_module(ENTRY)
+    module = library.create_ir_module(name)
     inner = context.declare_function(module, described)
     place, raised, *kinds = (each.type for each in inner.args)
     word = ir.IntType(64)
-    entry = ir.Function(module, ir.FunctionType(ir.IntType(32), (word.as_pointer(), place, raised)), ENTRY)
+    entry = ir.Function(module, ir.FunctionType(ir.IntType(32), (word.as_pointer(), place, raised)), name)
     builder = ir.IRBuilder(entry.append_basic_block())
     values: list[Any] = []
     for at, leaf in enumerate(words):

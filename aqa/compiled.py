@@ -57,21 +57,24 @@ class Kernel:
 
     @cached_property
     def _run(self) -> Loaded:
-        name = f"{self._function.__module__}.{self._function.__name__}-{self._hash()}.kernel"
-        path = Path(os.environ["NUMBA_CACHE_DIR"]) / name  # numba's own; `aqa` sees to it that there is one
+        name = f"{self._function.__module__}.{self._function.__name__}-{self._hash()}"
+        path = (
+            Path(os.environ["NUMBA_CACHE_DIR"]) / f"{name}.kernel"
+        )  # numba's own; `aqa` sees to it that there is one
         if found := read_code(path):
             return found
         from aqa.codegen import make_code  # noqa: PLC0415 - it needs numba
 
         code, arguments, results = make_code(
             _for_numba(self._function),
+            name,
             self._signature,
             check_bounds=_checks_bounds(),
             any_order=self._any_order,
         )
         with contextlib.suppress(OSError):
-            write_bytes(path, write_code(code, arguments, results))
-        return Loaded(code, arguments, results)
+            write_bytes(path, write_code(code, name, arguments, results))
+        return Loaded(code, name, arguments, results)
 
     def _hash(self) -> str:
         parts = [

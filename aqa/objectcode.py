@@ -17,21 +17,19 @@ from typing import Any
 
 import numpy as np
 
-ENTRY = "aqa_entry"
 _RAISED = 1  # numba/core/callconv.py: from RETCODE_USEREXC on; below, 0 and RETCODE_NONE are good ends
-_MAGIC = b"aqa kernel 2\n"
+_MAGIC = b"aqa kernel 3\n"
 
 Shape = str | list[Any]
 """An argument: "q" integer, "d" float, "?" truth, "<dtype> <dimensions>" array, or a list of such (a tuple)."""
 
 
 class Loaded:
-    """Machine code that can be called as the function it was made of."""
+    """Machine code that can be called as the function it was made of; no other's entry is called `entry`."""
 
-    def __init__(self, code: bytes, arguments: Sequence[Shape], results: str | None) -> None:
-        self._engine = _engine(code)  # holds the code
+    def __init__(self, code: bytes, entry: str, arguments: Sequence[Shape], results: str | None) -> None:
         run = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p)
-        self._run = run(self._engine.get_function_address(ENTRY))
+        self._run = run(_address(code, entry))
         self._parts = [_part(shape) for shape in arguments]
         self._pack = struct.Struct("".join("d" if each == "d" else "q" for each in leaves(arguments))).pack
         self._results = None if results is None else struct.Struct(results)
@@ -102,13 +100,19 @@ def _llvm() -> Any:
     return binding
 
 
-def _engine(code: bytes) -> Any:
+@cache
+def _engine() -> Any:
+    """What holds the code of all kernels: a second one would cost a ms."""
     binding = _llvm()
     machine = binding.Target.from_default_triple().create_target_machine(jit=True)  # the engine's own from here on
-    engine = binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
-    engine.add_object_file(binding.ObjectFileRef.from_data(code))
+    return binding.create_mcjit_compiler(binding.parse_assembly(""), machine)
+
+
+def _address(code: bytes, entry: str) -> int:
+    engine = _engine()
+    engine.add_object_file(_llvm().ObjectFileRef.from_data(code))
     engine.finalize_object()
-    return engine
+    return int(engine.get_function_address(entry))
 
 
 @cache
@@ -118,9 +122,9 @@ def processor() -> str:
     return f"{binding.get_host_cpu_name()} {binding.get_host_cpu_features().flatten()}"
 
 
-def write_code(code: bytes, arguments: Sequence[Shape], results: str | None) -> bytes:
+def write_code(code: bytes, entry: str, arguments: Sequence[Shape], results: str | None) -> bytes:
     """Object code and how to call it, as bytes of a file."""
-    about = json.dumps([arguments, results]).encode() + b"\n"
+    about = json.dumps([entry, arguments, results]).encode() + b"\n"
     return _MAGIC + zlib.crc32(about + code).to_bytes(4, "big") + about + code
 
 

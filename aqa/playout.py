@@ -8,9 +8,10 @@ each stretch starts the buffer anew. Where the clock rate is unknown, and for vi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aqa.compiled import compiled
 from aqa.measures.bins import spread
@@ -21,6 +22,7 @@ from aqa.measures.neteq_delay import PRESETS
 from aqa.measures.slots import Slots, slots_of
 from aqa.model import Doubles, Flags, Ints, Stream
 
+_Kind = TypeVar("_Kind", bound=np.generic)
 CAUSES = ("lost", "late", "nothing came")
 SWEEP_MS = (20, 40, 60, 80, 100, 120, 160, 200, 300, 400, 500)
 INTERRUPTION_S = 0.15  # libwebrtc's interruptionCount: one concealment of 150 ms or longer
@@ -113,13 +115,13 @@ def play(stream: Stream, buffer: Buffer) -> Playout | None:
         run = adaptive(slots, PRESETS[buffer.preset], delay_ns)
     holes = run.holes
     played, expanded, accelerated, recovered = run.totals.tolist()
-    mean_ms, wait_ms, delays_ns = _delays(slots, run)
+    mean_ms, wait_ms, delays_ns, heard_s = _heard(slots, run)
     return Playout(
         buffer=buffer,
         slots=slots,
-        late=_of_packets(stream, slots, run.flags == WAITED_FOR),
-        overflow=_of_packets(stream, slots, run.flags == THROWN_AWAY),
-        heard_s=_heard_s(stream, slots, run.heard),
+        late=_of_packets(stream, slots, run.flags == WAITED_FOR, False),
+        overflow=_of_packets(stream, slots, run.flags == THROWN_AWAY, False),
+        heard_s=_of_packets(stream, slots, heard_s, np.nan),
         start_s=_seconds(holes[:, 0]),
         end_s=_seconds(holes[:, 1]),
         cause=np.argmax(holes[:, 2:5], axis=1),
@@ -140,26 +142,21 @@ def _seconds(ns: Ints) -> Doubles:
     return np.asarray(ns * 1e-9, np.float64)
 
 
-def _of_packets(stream: Stream, slots: Slots, of_slots: Flags) -> Flags:
-    out = np.zeros(len(stream.sequence), np.bool_)
-    out[slots.packet[of_slots]] = True
-    return out
-
-
-def _heard_s(stream: Stream, slots: Slots, heard: Ints) -> Doubles:
-    known = heard != NEVER
+def _of_packets(stream: Stream, slots: Slots, of_slots: NDArray[_Kind], other: float) -> NDArray[_Kind]:
+    """Of each packet what its slot has, and `other` of those without one."""
     if slots.plain:
-        return np.where(known, heard * 1e-9, np.nan)
-    out = np.full(len(stream.sequence), np.nan)
-    out[slots.packet[known]] = heard[known] * 1e-9
+        return of_slots
+    out = np.full(len(stream.sequence), other, of_slots.dtype)
+    out[slots.packet] = of_slots
     return out
 
 
-@compiled("int64(int64[::1], int64[::1], int64[::1], int64[::1], float64[::1])")
-def _delays_kernel(delay, heard, arrival, kept, sums):  # type: ignore[no-untyped-def]
+@compiled("int64(int64[::1], int64[::1], int64[::1], int64[::1], float64[::1], float64[::1])")
+def _heard_kernel(delay, heard, arrival, kept, sums, heard_s):  # type: ignore[no-untyped-def]
     """Delays of what was played, into `kept`, and how many; `sums`: of them, and of their waits."""
     n = 0
     for i in range(len(delay)):
+        heard_s[i] = heard[i] * 1e-9 if heard[i] != NEVER else np.nan
         if delay[i] != NEVER:
             kept[n] = delay[i]
             sums[0] += delay[i]
@@ -168,14 +165,14 @@ def _delays_kernel(delay, heard, arrival, kept, sums):  # type: ignore[no-untype
     return n
 
 
-def _delays(slots: Slots, run: Run) -> tuple[float | None, float | None, Ints]:
-    """Mean of the buffer's delay and of waits in it, in ms, and the delays in ns, of what was played."""
-    kept, sums = np.empty(len(run.delay), np.int64), np.zeros(2)
-    n = _delays_kernel(run.delay, run.heard, slots.arrival_ns, kept, sums)
+def _heard(slots: Slots, run: Run) -> tuple[float | None, float | None, Ints, Doubles]:
+    """Of what was played the mean delay and wait in ms, and delays in ns; and when each slot was heard, in s."""
+    kept, sums, heard_s = np.empty(len(run.delay), np.int64), np.zeros(2), np.empty(len(run.delay))
+    n = _heard_kernel(run.delay, run.heard, slots.arrival_ns, kept, sums, heard_s)
     if n == 0:
-        return None, None, kept[:0]
+        return None, None, kept[:0], heard_s
     delay_ns, wait_ns = (sums / n).tolist()
-    return delay_ns * 1e-6, wait_ns * 1e-6, kept[:n]
+    return delay_ns * 1e-6, wait_ns * 1e-6, kept[:n], heard_s
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ def reported_columns(stream: Stream, base_ns: int) -> dict[str, Any]:
     """What RTCP, the audio level extension and copies in the payload say of one stream."""
     levels = stream.level_dbov[stream.level_dbov != NO_LEVEL]
     columns: dict[str, Any] = {
-        "copies_pct": 100 * float(np.mean(stream.copies > 0)) if stream.copies_known else None,
+        "copies_pct": 100 * np.count_nonzero(stream.copies) / len(stream.copies) if stream.copies_known else None,
         "level_dbov": float(np.median(levels)) if len(levels) else None,
     }
     told, hz = stream.reported, stream.clock_rate_hz

@@ -80,15 +80,8 @@ def _clock_rates(stream: Stream) -> str:
 
 
 def _jitter(stream: Stream) -> dict[str, Any]:
-    jitter = delay.jitter_ms(stream)
-    jitter = jitter[np.isfinite(jitter)]
-    if not len(jitter):
-        return {}
-    return {
-        "jitter_ms": float(jitter[-1]),
-        "jitter_mean_ms": float(jitter.mean()),
-        "jitter_max_ms": float(jitter.max()),
-    }
+    found = delay.jitter_summary(stream)
+    return dict(zip(("jitter_ms", "jitter_mean_ms", "jitter_max_ms"), found, strict=True)) if found else {}
 
 
 def _delays(stream: Stream, delay_ms: NDArray[np.float64]) -> dict[str, Any]:

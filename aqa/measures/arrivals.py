@@ -1,6 +1,7 @@
 """Packets of one flow and SSRC as they came: the columns that all measures of packets begin with."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,11 @@ class Arrivals:
     primary: NDArray[np.uint8]  # read as RED: payload type of the newest
     extension: NDArray[np.uint16]  # header extension elements of one byte: id << 8 | value
     extension_2: NDArray[np.uint16]
+
+    @cached_property
+    def one_type(self) -> bool:
+        """Whether all have one payload type, as in nearly all streams."""
+        return bool(self.payload_types.min() == self.payload_types.max())
 
     @classmethod
     def of(cls, rows: NDArray[np.void]) -> "Arrivals":

@@ -14,12 +14,15 @@ MAX_MARKER_SHARE = 0.2
 
 
 @compiled(
-    "void(int64[::1], float64[::1], int32[::1], boolean[::1], boolean[::1], boolean[::1], boolean, float64[::1])"
+    "UniTuple(float64, 4)(int64[::1], float64[::1], int32[::1], boolean[::1], boolean[::1], boolean[::1], boolean,"
+    " float64[::1])"
 )
 def _jitter_kernel(  # type: ignore[no-untyped-def]
     arrival_ns, media, stretch, duplicate, auxiliary, marker, markers_count, out
 ):
+    """Jitter after each packet; and of how many packets it is known, the last, the sum and the most of it."""
     jitter, last, some = 0.0, uint64(0), False
+    known, latest, total, most = 0.0, 0.0, 0.0, 0.0
     for i in range(uint64(0), uint64(len(out))):
         out[i] = np.nan
         if duplicate[i] or auxiliary[i] or not np.isfinite(media[i]):
@@ -31,7 +34,9 @@ def _jitter_kernel(  # type: ignore[no-untyped-def]
                 arrived = (arrival_ns[i] - arrival_ns[last]) * 1e-6
                 jitter += (abs(arrived - (media[i] - media[last]) * 1e3) - jitter) / 16.0
             out[i] = jitter
+            known, latest, total, most = known + 1.0, jitter, total + jitter, max(most, jitter)
         last = i
+    return known, latest, total, most
 
 
 def jitter_ms(stream: Stream, *, talkspurts: bool = True) -> Doubles:
@@ -46,12 +51,22 @@ def jitter_ms(stream: Stream, *, talkspurts: bool = True) -> Doubles:
         return np.full(len(stream.sequence), np.nan)
     # a video stream marks most frames' ends: there the bit says nothing of pauses
     markers_count = not talkspurts and bool(np.mean(stream.marker) < MAX_MARKER_SHARE)
+    return _jitter(stream, markers_count)[0]
+
+
+def jitter_summary(stream: Stream) -> tuple[float, float, float] | None:
+    """The last, the mean and the largest value of `jitter_ms`; None where there is none."""
+    known, latest, total, most = _jitter(stream, False)[1] if stream.timed else (0.0, 0.0, 0.0, 0.0)
+    return (latest, total / known, most) if known else None
+
+
+def _jitter(stream: Stream, markers_count: bool) -> tuple[Doubles, tuple[float, float, float, float]]:
     out = np.empty(len(stream.sequence))
-    _jitter_kernel(
+    found = _jitter_kernel(
         stream.arrival_ns, stream.media_s, stream.stretch, stream.duplicate, stream.auxiliary, stream.marker,
         markers_count, out,
     )  # fmt: skip
-    return out
+    return out, found
 
 
 @compiled(

@@ -183,7 +183,10 @@ def _edges(runs: LossRuns) -> Ints:
     if not len(runs.first):
         return np.zeros(1, np.int64)
     good = runs.first[1:] - (runs.first[:-1] + runs.count[:-1])
-    return np.concatenate(([0], np.flatnonzero(good >= GMIN) + 1, [len(runs.first)]))
+    inside = np.flatnonzero(good >= GMIN)
+    out = np.zeros(len(inside) + 2, np.int64)
+    out[1:-1], out[-1] = inside + 1, len(runs.first)
+    return out
 
 
 def structure(stream: Stream, runs: LossRuns, expected: int) -> Structure:

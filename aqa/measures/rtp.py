@@ -25,7 +25,7 @@ _STATIC_HZ[19] = 8000  # reserved by RFC 3551 table 4: comfort noise of old send
 def telephone_events(packets: Arrivals, codecs: Mapping[int, str]) -> Flags:
     """Which packets are telephone events (RFC 4733): named so, or a lesser dynamic type with 4-byte payloads."""
     out = np.zeros(len(packets.payload_types), np.bool_)
-    if _one_type(packets):  # nearly all streams
+    if packets.one_type:
         return out
     counts = np.bincount(packets.payload_types)
     types_seen = np.flatnonzero(counts)
@@ -39,12 +39,8 @@ def telephone_events(packets: Arrivals, codecs: Mapping[int, str]) -> Flags:
     return out
 
 
-def _one_type(packets: Arrivals) -> bool:
-    return bool(packets.payload_types.min() == packets.payload_types.max())
-
-
 def _usual_type(packets: Arrivals) -> int:
-    return int(packets.payload_types[0] if _one_type(packets) else np.bincount(packets.payload_types).argmax())
+    return int(packets.payload_types[0] if packets.one_type else np.bincount(packets.payload_types).argmax())
 
 
 def duplicates(extended: Ints) -> Flags:
@@ -140,7 +136,7 @@ def make_stream(place: Place, packets: Arrivals, named: Named) -> Stream:
     media = _last_media_type(packets, events)
     clocks, resets = _per_stretch(stretch, clock, segment)
     codec = codecs.get(media, STATIC.get(media, (None, 0))[0])
-    copies, copies_known, opus = _copies(packets, extended, timestamp, clock, codecs)
+    copies, copies_known, opus = _copies(packets, extended, timestamp, OPUS_HZ in clocks, codecs)
     return Stream(
         place.log, place.ssrc, place.src, place.dst, _usual_type(packets),
         codec or ("opus" if opus else None),
@@ -155,7 +151,7 @@ def _known_clocks(packets: Arrivals, events: Flags, codecs: Mapping[int, str]) -
     table = _STATIC_HZ.copy()
     for kind, name in codecs.items():
         table[kind] = named_clock(name) or table[kind]
-    if _one_type(packets):  # which is then no telephone event: nothing to look up
+    if packets.one_type:  # which is then no telephone event: nothing to look up
         return np.full(len(events), table[packets.payload_types[0]])
     clock = table[packets.payload_types]
     clock[events] = -1
@@ -164,7 +160,7 @@ def _known_clocks(packets: Arrivals, events: Flags, codecs: Mapping[int, str]) -
 
 def _last_media_type(packets: Arrivals, events: Flags) -> int:
     payload_types = packets.payload_types
-    if _one_type(packets):
+    if packets.one_type:
         return int(payload_types[0])
     media = payload_types[~events & (payload_types != 13) & (payload_types != 19)]
     if not len(media):
@@ -189,7 +185,7 @@ def _per_stretch(
 
 
 def _copies(
-    packets: Arrivals, extended: Ints, timestamp: Ints, clock: Ints, codecs: Mapping[int, str]
+    packets: Arrivals, extended: Ints, timestamp: Ints, opus_clock: bool, codecs: Mapping[int, str]
 ) -> tuple[NDArray[np.uint8], bool, bool]:
     """How many earlier packets each one carries copies of, whether that could be seen, and whether it is Opus."""
     red = next((kind for kind, name in codecs.items() if name.lower().startswith("red/")), None)
@@ -197,10 +193,10 @@ def _copies(
         red = red_type(packets.payload_types, packets.copies, packets.primary)
     if red is not None:
         return np.where(packets.payload_types == red, packets.copies, 0).astype(np.uint8), True, False
-    opus = bool(np.any(clock == OPUS_HZ)) and is_opus(packets.head, extended, timestamp)
+    opus = opus_clock and is_opus(packets.head, extended, timestamp)
     if opus:
         return opus_copies(packets.head), True, True
-    clear = bool((packets.payload_types < 96).any())  # RFC 3551's codecs carry no copies
+    clear = bool(packets.payload_types.min() < 96)  # RFC 3551's codecs carry no copies
     return np.zeros(len(extended), np.uint8), clear, False
 
 

@@ -74,11 +74,12 @@ def floor_slope(x: Doubles, y: Doubles) -> float | None:
     middle = int(np.searchsorted(x, x[-1] / 2))
     halves = [lower_hull(x[:middle], y[:middle]), middle + lower_hull(x[middle:], y[middle:])]
     both = np.concatenate(halves)
-    whole = _slope_at(both[lower_hull(x[both], y[both])], x, y, float(x.mean()))
-    for hull, half in zip(halves, (x[:middle], x[middle:]), strict=True):
+    sums = [float(x[:middle].sum()), float(x[middle:].sum())]
+    whole = _slope_at(both[lower_hull(x[both], y[both])], x, y, sum(sums) / len(x))
+    for hull, half, total in zip(halves, (x[:middle], x[middle:]), sums, strict=True):
         if whole is None or len(half) < 2:
             return None
-        part = _slope_at(hull, x, y, float(half.mean()))
+        part = _slope_at(hull, x, y, total / len(half))
         if part is not None and abs(part - whole) * float(half[-1] - half[0]) > MAX_BEND_S:
             return None
     return whole

@@ -7,6 +7,7 @@ import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import PurePath
 
 from aqa.model import StreamRow
@@ -30,7 +31,7 @@ class _Column:
     rank: int  # the highest goes first where room is short
     left: bool = False
 
-    @property
+    @cached_property
     def width(self) -> int:
         return max(len(cell) for cell in (self.head, *self.cells))
 
@@ -76,21 +77,28 @@ def table_fitting(columns: Sequence[_Column], width: int) -> list[str]:
 
 
 def _columns(rows: Sequence[StreamRow], width: int) -> list[_Column]:
+    ssrc, *others = _numbers(rows)
     for most, last in FITS:
-        found = _all_columns(rows, most)
+        found = [ssrc, *_addresses(rows, most), *others]
         if sum(item.width + 2 for item in found if item.rank <= last) - 2 <= width:
             break
     return found
 
 
-def _all_columns(rows: Sequence[StreamRow], most: int) -> list[_Column]:
+def _addresses(rows: Sequence[StreamRow], most: int) -> list[_Column]:
+    ends = [(row.src or row.source, row.dst or row.direction or "") for row in rows]
+    return [
+        _Column(head, tuple(shortened(pair[i], most) for pair in ends), 7 + i, left=True)
+        for i, head in enumerate(("from", "to"))
+    ]
+
+
+def _numbers(rows: Sequence[StreamRow]) -> list[_Column]:
     def column(head: str, cells: Sequence[str], rank: int, *, left: bool = False) -> _Column:
         return _Column(head, tuple(cells), rank, left)
 
     return [
         column("ssrc", [row.ssrc or NOT_MEASURED for row in rows], 0, left=True),
-        column("from", [shortened(row.src or row.source, most) for row in rows], 7, left=True),
-        column("to", [shortened(row.dst or row.direction or "", most) for row in rows], 8, left=True),
         column("codec", [_codec(row) for row in rows], 3, left=True),
         column("clock", [clock(row) for row in rows], 14, left=True),
         column("packets", [f"{row.packets}" for row in rows], 9),
