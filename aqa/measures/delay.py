@@ -7,7 +7,7 @@ import numpy as np
 
 from aqa.compiled import compiled, int64, uint64
 from aqa.measures.window import least_after
-from aqa.model import Doubles, Stream
+from aqa.model import Doubles, Ints, Stream
 
 WINDOW_S = 2.0  # NetEq's history for relative arrival delay (decision_logic.cc, kPacketHistorySizeMs)
 MAX_MARKER_SHARE = 0.2
@@ -140,6 +140,47 @@ def relative_delay_ms(stream: Stream) -> Doubles:
         arrival_s = (stream.arrival_ns - stream.log_start_ns) * 1e-9
         known = np.where(stream.auxiliary, np.nan, media)
         _delay_by_queue(arrival_s, known, stream.stretch, WINDOW_S, out, np.empty(len(out) + 1, np.int64))
+    return out
+
+
+@compiled("boolean(int64[::1], int64[::1], float64[::1], int32[::1], boolean[::1], int64, float64, float64[::1])")
+def _delay_at_kernel(  # type: ignore[no-untyped-def]
+    places, arrival_ns, media, stretch, auxiliary, zero_ns, window_s, out
+):
+    """As `_delay_kernel` at some places only, looking back from each; false where arrival falls, undone."""
+    falls = False
+    for i in range(1, len(arrival_ns)):
+        falls |= arrival_ns[i] < arrival_ns[i - 1]
+    if falls:
+        return False
+    for n in range(len(places)):
+        at = places[n]
+        out[n] = np.nan
+        if auxiliary[at] or np.isnan(media[at]):
+            continue
+        came = (arrival_ns[at] - zero_ns) * 1e-9
+        value = came - media[at]
+        least, i = value, at - 1
+        while i >= 0 and stretch[i] == stretch[at] and (arrival_ns[i] - zero_ns) * 1e-9 >= came - window_s:
+            if not auxiliary[i] and not np.isnan(media[i]):
+                least = min(least, (arrival_ns[i] - zero_ns) * 1e-9 - media[i])
+            i -= 1
+        out[n] = (value - least) * 1e3
+    return True
+
+
+FEW = 20
+"""Packets for each place from which on looking back from the places is faster than going through all."""
+
+
+def relative_delay_at_ms(stream: Stream, places: Ints) -> Doubles:
+    """What `relative_delay_ms` gives at some places."""
+    out = np.empty(len(places))
+    if len(places) * FEW > len(stream.sequence) or not stream.timed or not _delay_at_kernel(
+        places, stream.arrival_ns, stream.media_s, stream.stretch, stream.auxiliary, stream.log_start_ns, WINDOW_S,
+        out,
+    ):  # fmt: skip
+        return np.asarray(relative_delay_ms(stream)[places])
     return out
 
 

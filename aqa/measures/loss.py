@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aqa.compiled import compiled, inlined, int64, uint64
 from aqa.measures.bins import quantiles
-from aqa.measures.delay import relative_delay_ms
+from aqa.measures.delay import relative_delay_at_ms
 from aqa.model import Doubles, Ints, Stream
 
 GMIN = 16  # RFC 3611 4.7.2: recommended
@@ -53,9 +53,8 @@ def loss_runs(stream: Stream, delay_ms: Doubles | None = None) -> LossRuns:
         none, never = np.empty(0, np.int64), np.empty(0)
         return LossRuns(none, none, none, none, never, never, np.empty(0, np.bool_))
     before, after = order[at], order[at + 1]
-    start_s, frame_s, timed = _placed(
-        stream, order, at, missing, relative_delay_ms(stream) if delay_ms is None else delay_ms
-    )
+    late_ms = relative_delay_at_ms(stream, before) if delay_ms is None else delay_ms[before]
+    start_s, frame_s, timed = _placed(stream, order, at, missing, late_ms)
     return LossRuns(number[at] + 1, missing, before, after, start_s, frame_s, timed)
 
 
@@ -117,7 +116,7 @@ def _step(at, order, media, sequence, stretch):  # type: ignore[no-untyped-def]
     " float64, float64[::1], float64[::1], boolean[::1])"
 )
 def _place_kernel(  # type: ignore[no-untyped-def]
-    order, at, missing, arrival_ns, zero_ns, media, sequence, stretch, delay_ms, longest, start, frame, timed
+    order, at, missing, arrival_ns, zero_ns, media, sequence, stretch, late_ms, longest, start, frame, timed
 ):
     for i in range(len(at)):
         before, after = order[at[i]], order[at[i] + 1]
@@ -130,7 +129,7 @@ def _place_kernel(  # type: ignore[no-untyped-def]
         if timed[i]:
             step = min(even, beside) if beside > 0 else even
             frame[i] = min(step, longest)  # beside a pause of DTX a step is longer than its packet
-            due = came if np.isnan(delay_ms[before]) else came - delay_ms[before] * 1e-3  # without its own jitter
+            due = came if np.isnan(late_ms[i]) else came - late_ms[i] * 1e-3  # without its own jitter
             start[i] = due + step
         else:
             pause = max((arrival_ns[after] - zero_ns) * 1e-9 - came, 0.0)
@@ -139,19 +138,20 @@ def _place_kernel(  # type: ignore[no-untyped-def]
 
 
 def _placed(
-    stream: Stream, order: Ints, at: Ints, missing: Ints, delay_ms: Doubles
+    stream: Stream, order: Ints, at: Ints, missing: Ints, late_ms: Doubles
 ) -> tuple[Doubles, Doubles, NDArray[np.bool_]]:
     """Where each run lies: start on the arrival clock, seconds of media per packet, and whether by RTP time.
 
-    RTP time between the neighbours is shared out evenly, which is exact while the frame length holds. It is no
-    more than the longer of the steps beside the run: a DTX pause beside a loss is no part of it.
+    `late_ms` is the relative delay of the packet before each. RTP time between the neighbours is shared out evenly,
+    which is exact while the frame length holds. It is no more than the longer of the steps beside the run: a DTX
+    pause beside a loss is no part of it.
     """
     media, some = stream.media_s, np.empty(len(order))
     found = _steps_kernel(order, media, stream.sequence, stream.stretch, max(1, len(order) // 2000), some)
     typical = quantiles(some[:found], (50,))[0] if found else DEFAULT_FRAME_S
     start, frame, timed = np.empty(len(at)), np.empty(len(at)), np.empty(len(at), np.bool_)
     _place_kernel(
-        order, at, missing, stream.arrival_ns, stream.log_start_ns, media, stream.sequence, stream.stretch, delay_ms,
+        order, at, missing, stream.arrival_ns, stream.log_start_ns, media, stream.sequence, stream.stretch, late_ms,
         max(LONGEST_FRAME_S, typical), start, frame, timed,
     )  # fmt: skip
     return start, frame, timed

@@ -63,6 +63,32 @@ def test_talkspurts_can_be_passed_over() -> None:
     assert np.nanmax(delay.jitter_ms(found, talkspurts=False)) == pytest.approx(0.0, abs=1e-9)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.integers(0, 300), min_size=120, max_size=260),
+    st.sets(st.integers(0, 119), min_size=1, max_size=5),
+    st.sampled_from([0, 0.5, 30]),
+)
+def test_relative_delay_at_some_places_is_that_of_all(
+    late_ms: list[int], places: set[int], set_back_s: float
+) -> None:
+    """Telephone events between, a reset, and a capture clock that is set back too."""
+    packets = [
+        Packet(
+            i * 0.02 + ms / 1000 - set_back_s * (i > 60),
+            i,
+            i * 160 + 90_000_000 * (i > 100),
+            101 if i % 9 == 4 else 0,
+        )
+        for i, ms in enumerate(np.maximum.accumulate(late_ms).tolist() if set_back_s else late_ms)
+    ]
+    found = stream(packets if set_back_s else sorted(packets, key=lambda p: p.arrival_s))
+    at = np.array(sorted(places))
+    assert delay.relative_delay_at_ms(found, at).tolist() == pytest.approx(
+        delay.relative_delay_ms(found)[at].tolist(), abs=0, nan_ok=True
+    )
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=150))
 def test_relative_delay_agrees_with_its_naive_twin(late_ms: list[int]) -> None:
