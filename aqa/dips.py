@@ -5,6 +5,7 @@ Two detectors look at them: a hole down to the noise floor is a dropout, any oth
 channel's active speech level and to its noise floors: a change of gain changes nothing.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -24,10 +25,12 @@ APPLAUSE_PER_S = (
     12.0  # onsets of 10 dB a second from which on it is applause or rain (speech: 3 to 9): dips hide in it
 )
 TO_FLOOR_DB = 3.0  # as far over the noise floor as its own unrest carries a few ms
-MIN_SCORE = 3.2
-SURE_SCORE = 5.5  # of a dropout: nothing of gates, or of music with rests, got there in 43 minutes (validation)
-MEANING = "log odds of the model; false alarms per hour of clean speech: 3.2 leaves 1, 2.7 leaves 2, 2.3 leaves 5"
-PLATT = (-3.335, 1.097)
+MIN_SCORE = 2.7  # 8 false alarms in 4.1 hours of recorded speech (validation), 6 of them in gates, 2 in espeak
+SURE_SCORE = 4.1  # of a dropout: 0.5 false alarms an hour of it, gates alone; a harpsichord's rest gets there too
+MIN_DEPTH_DB = 12.0  # of 1,800 found faults of 20 dB and more 2 % are shallower; so are joints of syllables
+MEANING = "log odds of the model; false alarms per hour of clean speech: 2.7 leaves 2, 1.9 leaves 5, 0.3 leaves 20"
+PLATT = (-2.293, 1.005)
+LONG_MS, LONG_SCORE = 150.0, 1.5  # pauses between words begin there: gates and synthetic voices cut them out hard
 EXACT_MS = 3.0  # blocks of 1 ms find each end of a hole to 1 ms; a codec smears more
 _BANDS = ("all", "high", "top")
 
@@ -50,13 +53,18 @@ def dips(track: Track, least: float) -> Dips:
     if found is None or not len(found.start_sample) or track.levels.active_speech_dbfs is None:
         return _chosen(None, track, np.zeros(0), np.zeros(0, np.int64))
     score = judged(track)
-    order = np.flatnonzero((score >= least) & ~held(found, track))
+    order = np.flatnonzero((score >= least) & ~held(found, track) & (_depth(found) >= MIN_DEPTH_DB))
     return _chosen(found, track, score, _best(found, score, order))
 
 
 def judged(track: Track) -> Doubles:
     """Log odds of each candidate of a dip; shape (n,)."""
-    return scores(_model(), rows(track)) if len(track.candidates["dip"].start_sample) else np.zeros(0)
+    return log_odds(rows(track)) if len(track.candidates["dip"].start_sample) else np.zeros(0)
+
+
+def log_odds(seen: Floats) -> Doubles:
+    """The model's, of `rows` (n, features); shape (n,). Less where a dip is as long as the pauses between words."""
+    return np.asarray(scores(_model(), seen) - LONG_SCORE * (seen[:, 0] >= LONG_MS))
 
 
 def confidence(score: float) -> float:
@@ -78,14 +86,46 @@ def rows(track: Track) -> Floats:
         if name.endswith("_dbfs"):
             out.append(column[name] - column[f"before_{_band(name)}_dbfs"])
     out += [column[f"after_{band}_dbfs"] - column[f"inside_{band}_dbfs"] for band in _BANDS]
-    out += list(_over_floors(found, track).T)
+    floors = _over_floors(found, track)
+    out += list(floors.T)
     speech = track.levels.active_speech_dbfs or 0.0
     out += [column["before_all_dbfs"] - speech, column["after_all_dbfs"] - speech, onsets_per_s(found, track)]
+    out += [*_together(column), floors.min(axis=1)]
     return np.stack(out, axis=1).astype(np.float32)
+
+
+def _together(column: dict[str, NDArray[Any]]) -> Iterator[NDArray[Any]]:
+    """What one level or step says of another: trees alone look at one at a time.
+
+    Of each band the softer edge and the lesser depth (a closure opens harder than it shuts); whether all bands fell
+    alike, as by a gain; unrest inside; how far apart inside and beside are at the nearest.
+    """
+    fall: dict[str, NDArray[Any]] = {}
+    rise: dict[str, NDArray[Any]] = {}
+    for band in _BANDS:
+        fall[band] = column[f"before_{band}_dbfs"] - column[f"inside_{band}_dbfs"]
+        rise[band] = column[f"after_{band}_dbfs"] - column[f"inside_{band}_dbfs"]
+        yield np.minimum(column[f"fall_2_ms_{band}_db"], column[f"rise_2_ms_{band}_db"])
+        yield np.minimum(column[f"fall_4_ms_{band}_db"], column[f"rise_4_ms_{band}_db"])
+        yield np.minimum(fall[band], rise[band])
+    yield from (side[band] - side["all"] for side in (fall, rise) for band in _BANDS[1:])
+    yield from (column[f"{edge}_2_ms_high_db"] - column[f"{edge}_2_ms_all_db"] for edge in ("fall", "rise"))
+    yield column["most_inside_all_dbfs"] - column["least_inside_all_dbfs"]
+    yield np.minimum(column["least_before_dbfs"], column["least_after_dbfs"]) - column["most_inside_all_dbfs"]
+    yield from (column[f"{end}_inside_dbfs"] - column["inside_all_dbfs"] for end in ("first", "last"))
+    yield column["first_inside_dbfs"] - column["last_inside_dbfs"]
 
 
 def _band(name: str) -> str:
     return next((band for band in _BANDS if f"_{band}_" in name), "all")
+
+
+def _depth(found: Candidates) -> Doubles:
+    """Level inside under the fainter side in dB; shape (n,)."""
+    before, inside, after = (
+        found.features[:, found.columns.index(f"{place}_all_dbfs")] for place in ("before", "inside", "after")
+    )
+    return np.asarray(np.minimum(before, after) - inside, np.float64)
 
 
 def _over_floors(found: Candidates, track: Track) -> Doubles:
@@ -149,14 +189,12 @@ def _chosen(found: Candidates | None, track: Track, score: Doubles, kept: Ints) 
     if found is None:
         none = np.zeros(0)
         return Dips(kept, kept, none, none, none, none)
-    level = {name: found.features[kept, found.columns.index(f"{name}_all_dbfs")] for name in ("before", "after")}
-    inside = found.features[kept, found.columns.index("inside_all_dbfs")]
     some = Candidates(found.start_sample[kept], found.end_sample[kept], found.columns, found.features[kept])
     return Dips(
         some.start_sample,
         some.end_sample,
         score[kept],
-        (np.minimum(level["before"], level["after"]) - inside).astype(np.float64),
+        _depth(some),
         _over_floors(some, track).min(axis=1),
         onsets_per_s(some, track),
     )
