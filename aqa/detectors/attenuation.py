@@ -27,10 +27,10 @@ ends, the unrest inside, and how far it lies over the channel's noise floors; no
 hours of clean speech of the validation split (PCM and codecs; meetings, LibriSpeech, 48 kHz speech, espeak, gates,
 single words of amateurs, acted dialogue, announcements), all of them in gates and espeak. There it finds, of dips of
 20 to 60 ms with hard edges, in PCM 0.93 of those by 40 dB, 0.95 by 30 dB and 0.73 by 20 dB; with ramps of 2.5 ms
-0.79, 0.85 and 0.72; through Opus 32k, hard, 0.68, 0.57 and 0.56 (24 to 59 each). Amid more than 12 onsets of 10 dB a second nothing is looked for: speech has 3 to 9, applause 10 to 20.
-Confidence is Platt's line through the score on the same split, for a room with 60 faults an hour. Severity: from 60
-ms (three frames of 20 ms) on nearly all are heard, from 200 ms on a syllable is gone; less than 20 dB deep it is one
-step milder.
+0.79, 0.85 and 0.72; through Opus 32k, hard, 0.68, 0.57 and 0.56 (24 to 59 each). Amid more than 12 onsets of 10 dB a
+second nothing is looked for: speech has 3 to 9, applause 10 to 20. Confidence is Platt's line through the score on
+the same split, for a room with 60 faults an hour. Severity: from 60 ms (three frames of 20 ms) on nearly all are
+heard, from 200 ms on a syllable is gone; less than 20 dB deep it is one step milder.
 
 What to do
 ----------

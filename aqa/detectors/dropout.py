@@ -31,9 +31,9 @@ keeps 99.4 % of 2,604 hard holes; of 26,532 faded gates (5 to 20 ms, closed in p
 as with attenuation, and no more than 3 dB over the channel's noise floor in one of three bands; the score leaves 0.5
 false alarms an hour of clean speech, in gates (and a harpsichord's rests). Of zeros of 10 to 500 ms that went through
 a codec 0.89 are found as dropout or dip after MP3 128k and AAC 64k and 0.74 after Opus 32k, on the validation split.
-Of hard zeros of 5 ms and more in all its domains 0.996 of
-1,239: the five that are missed break off near zero crossings, or in sound 30 dB under speech. Severity: from 60 ms
-(three frames of 20 ms) nearly all are heard; from 200 ms on it is a freeze (Agora's audio freeze).
+Of hard zeros of 5 ms and more in all its domains 0.996 of 1,239: the five that are missed break off near zero
+crossings, or in sound 30 dB under speech. Severity: from 60 ms (three frames of 20 ms) nearly all are heard; from 200
+ms on it is a freeze (Agora's audio freeze).
 
 What to do
 ----------
