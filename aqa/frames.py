@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from aqa.grouping import Grouped, Rows, grouped
 from aqa.headers import CANDIDATE, REASONS
 from aqa.model import Ints
-from aqa.parse import BARE, MAX_KEYS, MOST_RECORDS, ROOM, ROW, SLOTS, TCP_FLOWS, adopt_kernel, parse_kernel
+from aqa.parse import BARE, MAX_KEYS, ROOM, ROW, SLOTS, TCP_FLOWS, adopt_kernel, parse_kernel
 
 __all__ = ["BARE", "NEVER", "ROW", "Message", "Records", "Table"]
 
@@ -95,7 +95,7 @@ class Table:
         self._span(records)
         at, in_turn = 0, wait is None
         while at < len(records.offset):
-            at, waits = self._parse(records, at, min(number, MOST_RECORDS), in_turn)
+            at, waits = self._parse(records, at, number, in_turn)
             if waits and wait is not None:
                 wait()
                 in_turn = True
@@ -103,10 +103,10 @@ class Table:
     def _parse(self, records: Records, at: int, number: int, in_turn: bool) -> tuple[int, bool]:
         found, sides, self._count, at, waits = parse_kernel(
             (records.buffer, records.offset, records.captured, records.wire, records.link, records.time_ns), at,
-            number, in_turn, self._count, self._known, self._work, self.reasons, self.rows.room(ROOM), self._side,
+            in_turn, self._count, self._known, self._work, self.reasons, self.rows.room(ROOM), self._side,
             self._side_keys,
         )  # fmt: skip
-        self.rows.took(found)
+        self.rows.took(found, number)
         for side in range(sides):
             if len(self.messages) < MAX_MESSAGES:
                 self.messages.append(self._message(records, side, number))

@@ -1,7 +1,7 @@
 """Rows of RTP candidates gathered in file order and given back stream by stream, in bounded memory.
 
-Several threads may gather rows of one log, each its own (`lanes.py`): rows carry the number of the records that they
-are from, by which they come back in the order of the file.
+Several threads may gather rows of one log, each its own (`lanes.py`). They say the number of the records that rows
+are from, by which these come back in the order of the file.
 """
 
 import os
@@ -9,23 +9,17 @@ import tempfile
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aqa.compiled import compiled, int64
+from aqa.compiled import compiled
 from aqa.model import Ints
 from aqa.parse import MAX_KEYS, ROW
 
 BLOCK_ROWS = 1 << 15  # 1 MB: what a core's cache holds while it is put in order
 SPILL_ROWS = 3_000_000  # 96 MB a thread: of two what a capture of a GB holds; beyond it, to a temporary file
-
-
-NUMBER = np.uint64(40)
-"""In a row's last word, the number of the records that it is from stands above this bit."""
-NUMBER_END = np.uint64(1 << 24)
 
 
 @compiled("int64(uint64[:, ::1], int32[::1], int64, uint64[:, ::1], int64[:, ::1])")
@@ -57,59 +51,17 @@ def _block_kernel(rows, place, begin, out, runs):  # type: ignore[no-untyped-def
     return found
 
 
-@compiled("void(uint64[:, ::1], int64[:, ::1], uint64[:, ::1], int64[:, ::1], uint64[:, ::1])")
-def _merge_kernel(one, one_runs, other, other_runs, out):  # type: ignore[no-untyped-def]
-    """Rows of two piles in the order of the file, by the number of the records that they are from.
+class Scattered(NamedTuple):
+    """Rows where they lie, in two arrays of shape (n, 4): their runs in the order of the file."""
 
-    Each pile's are in runs (key, first row, rows), one run after the other.
-    """
-    a, b, n = 0, 0, 0
-    i, end = (one_runs[0, 1], one_runs[0, 1] + one_runs[0, 2]) if len(one_runs) else (int64(0), int64(0))
-    j, last = (other_runs[0, 1], other_runs[0, 1] + other_runs[0, 2]) if len(other_runs) else (int64(0), int64(0))
-    while a < len(one_runs) or b < len(other_runs):
-        if b == len(other_runs) or (a < len(one_runs) and one[i, 3] >> NUMBER <= other[j, 3] >> NUMBER):
-            until = other[j, 3] >> NUMBER if b < len(other_runs) else NUMBER_END
-            while i < end and one[i, 3] >> NUMBER <= until:
-                for word in range(4):
-                    out[n, word] = one[i, word]
-                i += 1
-                n += 1
-            if i == end:
-                a += 1
-                if a < len(one_runs):
-                    i, end = one_runs[a, 1], one_runs[a, 1] + one_runs[a, 2]
-        else:
-            until = one[i, 3] >> NUMBER if a < len(one_runs) else NUMBER_END
-            while j < last and other[j, 3] >> NUMBER < until:
-                for word in range(4):
-                    out[n, word] = other[j, word]
-                j += 1
-                n += 1
-            if j == last:
-                b += 1
-                if b < len(other_runs):
-                    j, last = other_runs[b, 1], other_runs[b, 1] + other_runs[b, 2]
+    one: NDArray[np.uint64]
+    other: NDArray[np.uint64]
+    runs: Ints  # 0 for `one`, 1 for `other`; first row; rows
 
-
-class _Part(NamedTuple):
-    """Rows in runs, one run after the other."""
-
-    rows: NDArray[np.uint64]
-    runs: Ints  # key, first row, rows
-
-    @classmethod
-    def of(cls, rows: NDArray[np.uint64]) -> "_Part":
-        """Rows as they are."""
-        return cls(rows, np.array([[0, 0, len(rows)]][: len(rows)], np.int64).reshape(-1, 3))
-
-    def merged(self, other: "_Part") -> "_Part":
-        """With those of another, in the order of the file; where both have one place, these first."""
-        out = np.empty((int(self.runs[:, 2].sum() + other.runs[:, 2].sum()), 4), np.uint64)
-        _merge_kernel(*self, *other, out)
-        return _Part.of(out)
-
-
-_NONE = _Part.of(np.empty((0, 4), np.uint64))
+    def together(self) -> NDArray[np.void]:
+        """The rows (dtype ROW), one after the other."""
+        parts = [(self.one, self.other)[which][first : first + rows] for which, first, rows in self.runs.tolist()]
+        return np.concatenate([self.one[:0], *parts]).view(ROW)[:, 0]
 
 
 @dataclass(frozen=True)
@@ -118,27 +70,30 @@ class _Pile:
 
     first: Ints  # row of each key, were they one after the other, and the number of all
     rows: NDArray[np.uint64] | None  # None: in the file
-    runs: Ints  # of memory, by key: key, first row, rows
+    runs: Ints  # by key: key, first row, rows, number of the records that they are from
     run: Ints  # first run of each key, and their number
     file: BinaryIO | None = None
     begin: int = 0  # in the file
 
-    def of(self, key: int) -> _Part:
-        """Rows of a key, in file order."""
+    def of(self, key: int) -> tuple[NDArray[np.uint64], Ints]:
+        """Where the rows of a key are, and its runs there."""
+        runs = self.runs[self.run[key] : self.run[key + 1]]
         if self.rows is not None:
-            return _Part(self.rows, self.runs[self.run[key] : self.run[key + 1]])
+            return self.rows, runs
         first, last = int(self.first[key]), int(self.first[key + 1])
         assert self.file is not None  # it is one or the other
         raw = os.pread(self.file.fileno(), (last - first) * ROW.itemsize, self.begin + first * ROW.itemsize)
-        return _Part.of(np.frombuffer(raw, np.uint64).reshape(-1, 4))
+        return np.frombuffer(raw, np.uint64).reshape(-1, 4), runs - (0, first, 0, 0)
 
     def written(self, file: BinaryIO) -> "_Pile":
         """The same in a file, behind what it holds."""
         assert self.rows is not None  # from memory
-        begin = file.seek(0, 2)
-        file.write(_Part(self.rows, self.runs).merged(_NONE).rows.data.cast("B"))
+        begin, runs = file.seek(0, 2), self.runs.copy()
+        for _, first, rows, _ in runs.tolist():
+            file.write(self.rows[first : first + rows].data.cast("B"))
         file.flush()
-        return _Pile(self.first, None, self.runs[:0], self.run[:0], file, begin)
+        runs[:, 1] = np.cumsum(runs[:, 2]) - runs[:, 2]
+        return _Pile(self.first, None, runs, self.run, file, begin)
 
 
 @dataclass
@@ -149,7 +104,7 @@ class Rows:
     """
 
     _block: NDArray[np.uint64] = field(default_factory=lambda: np.empty((0, 4), np.uint64))
-    _found: Ints = field(default_factory=lambda: np.empty((0, 3), np.int64))  # runs of the block
+    _found: Ints = field(default_factory=lambda: np.empty((0, 4), np.int64))  # runs of the block
     _rows: NDArray[np.uint64] = field(default_factory=lambda: np.empty((0, 4), np.uint64))
     _held: int = 0
     _runs: list[Ints] = field(default_factory=list)
@@ -161,17 +116,18 @@ class Rows:
         """Where to write the next rows, shape (n, 4); `took` says how many were written."""
         if len(self._block) < at_least:
             self._block = np.empty((max(at_least, BLOCK_ROWS), 4), np.uint64)
-            self._found = np.empty((len(self._block), 3), np.int64)
+            self._found = np.empty((len(self._block), 4), np.int64)
         return self._block
 
-    def took(self, count: int) -> None:
-        """The first `count` rows of the room are rows of the log."""
+    def took(self, count: int, number: int) -> None:
+        """The first `count` rows of the room are rows of the log's records of this number."""
         if not count:
             return
         if self._held + count > len(self._rows):
             self._spill()
             self._rows = np.empty((SPILL_ROWS + len(self._block), 4), np.uint64)  # the system gives what is used
         found = _block_kernel(self._block[:count], self._place, self._held, self._rows, self._found)
+        self._found[:found, 3] = number
         self._runs.append(self._found[:found].copy())
         self._held += count
         if self._held >= SPILL_ROWS:
@@ -179,7 +135,7 @@ class Rows:
 
     def _pile(self, keys: int) -> _Pile:
         """What is in memory, by key."""
-        runs = np.concatenate([np.empty((0, 3), np.int64), *self._runs])
+        runs = np.concatenate([np.empty((0, 4), np.int64), *self._runs])
         runs = runs[np.argsort(runs[:, 0], kind="stable")]
         rows = np.bincount(runs[:, 0], runs[:, 2], keys).astype(np.int64)
         run = np.searchsorted(runs[:, 0], np.arange(keys + 1))
@@ -231,7 +187,20 @@ class Grouped:
         found: list[int] = np.flatnonzero(total >= at_least).tolist()
         return found
 
-    def rows(self, key: int) -> NDArray[np.void]:
-        """Rows of a key (dtype ROW), in file order."""
+    def rows(self, key: int) -> Scattered:
+        """Rows of a key, in file order."""
         parts = [pile.of(int(local[key])) for pile, local in self._piles if local[key] >= 0]
-        return reduce(_Part.merged, parts[1:] or [_NONE], parts[0]).rows.view(ROW)[:, 0]
+        if len(parts) > 2:
+            parts = [_joined(parts)]
+        runs = np.concatenate([one for _, one in parts])
+        which = np.repeat(np.arange(len(parts)), [len(one) for _, one in parts])
+        order = np.argsort(runs[:, 3], kind="stable")
+        return Scattered(parts[0][0], parts[-1][0], np.column_stack((which, runs[:, 1], runs[:, 2]))[order])
+
+
+def _joined(parts: Sequence[tuple[NDArray[np.uint64], Ints]]) -> tuple[NDArray[np.uint64], Ints]:
+    """Rows of several places in one, those in runs only."""
+    rows = [where[first : first + many] for where, runs in parts for _, first, many, _ in runs.tolist()]
+    runs = np.concatenate([runs for _, runs in parts])
+    runs[:, 1] = np.cumsum(runs[:, 2]) - runs[:, 2]
+    return np.concatenate(rows), runs

@@ -62,7 +62,7 @@ class OpenLog:
     def streams(self, share: int = 0, shares: int = 1) -> Iterator[Stream]:
         """Every stream, or those of one of several shares of equal size; in no order."""
         for key in self.grouped.keys(rtp.MIN_PACKETS)[share::shares]:
-            packets = Arrivals.of(self.grouped.rows(key))
+            packets = Arrivals.of(*self.grouped.rows(key))
             if rtp.looks_like_rtp(packets):
                 place = _place(self.table, key, self.name)
                 stream = rtp.make_stream(place, packets, self.told.named(place))

@@ -36,12 +36,10 @@ ROW = np.dtype(
         ("extension_2", "<u2"),
         ("key", "<u4"),
         ("primary", "u1"),
-        ("number", "V3"),
+        ("unused", "V3"),
     ]
 )
-"""One RTP candidate: `head` its first two payload bytes, `copies` and `primary` as RED (`demux.redundancy`), `number`
-that of the records that it was among."""
-MOST_RECORDS = (1 << 24) - 1
+"""One RTP candidate: `head` its first two payload bytes, `copies` and `primary` as RED (`demux.redundancy`)."""
 BARE = 1 << 20
 """Link type of a record that is an RTP or RTCP packet itself: BARE plus the index of its flow in Records.flows."""
 MAX_KEYS = 1 << 20  # distinct (flow, SSRC) pairs followed: bounds memory under a flood of made-up SSRCs
@@ -198,7 +196,7 @@ def _plain_rtp(data: Bytes, at: int, end: int, stop: int) -> bool:
 
 
 @inlined
-def _write(out, data, at, body, last, payload, time_ns, which, number, one, two):  # type: ignore[no-untyped-def]
+def _write(out, data, at, body, last, payload, time_ns, which, one, two):  # type: ignore[no-untyped-def]
     """A row of `ROW`."""
     copies, primary = int64(0), int64(0)
     if payload > 0 and body < last and u8(data, body) & 0x80:
@@ -207,24 +205,24 @@ def _write(out, data, at, body, last, payload, time_ns, which, number, one, two)
     out[0] = uint64(time_ns)
     out[1] = uint64(u32(data, at + 4) | u16(data, at + 2) << 32 | u8(data, at + 1) << 48 | copies << 56)
     out[2] = uint64(min(payload, 65535) | head << 16 | one << 32 | two << 48)
-    out[3] = uint64(which | primary << 32 | number << 40)
+    out[3] = uint64(which | primary << 32)
 
 
 _SIGNATURE = (
     "UniTuple(int64, 5)(Tuple((uint8[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])), int64,"
-    " int64, boolean, int64, Tuple((uint64[:, ::1], int32[::1], uint64[:, ::1])), Tuple((uint64[::1],"
+    " boolean, int64, Tuple((uint64[:, ::1], int32[::1], uint64[:, ::1])), Tuple((uint64[::1],"
     " int64[:, ::1])), int64[::1], uint64[:, ::1], int64[:, ::1], uint64[:, ::1])"
 )
 
 
 @compiled(_SIGNATURE)
-def parse_kernel(records, first, number, in_turn, count, known, work, reasons, out, side, side_keys):  # type: ignore[no-untyped-def]
+def parse_kernel(records, first, in_turn, count, known, work, reasons, out, side, side_keys):  # type: ignore[no-untyped-def]
     """Parse records from `first` on, until all are done or there may be no room left for what the next one holds.
 
-    `number` is theirs among all. Unless they are `in_turn`, all before them parsed, it goes to the first TCP
-    segment only. Gives rows found, RTCP and SIP packets found, keys in use, the record to go on with, and whether
-    that waits for its turn. Counts by reason are added to `reasons`. Columns of `side`: kind, record, first byte,
-    end. `work` has room for the flow and SSRC at hand and for the packets of one frame.
+    Unless they are `in_turn`, all before them parsed, it goes to the first TCP segment only. Gives rows found, RTCP
+    and SIP packets found, keys in use, the record to go on with, and whether that waits for its turn. Counts by
+    reason are added to `reasons`. Columns of `side`: kind, record, first byte, end. `work` has room for the flow and
+    SSRC at hand and for the packets of one frame.
     """
     data, offset, captured, wire, link, time_ns = records
     keys, slots, flows = known
@@ -243,7 +241,7 @@ def parse_kernel(records, first, number, in_turn, count, known, work, reasons, o
                 if which >= 0:
                     count = max(count, which + 1)
                     size = u16(data, at - 4) - 20
-                    _write(out[found], data, at, at + 12, at + 12 + size, size, time_ns[i], which, number, 0, 0)
+                    _write(out[found], data, at, at + 12, at + 12 + size, size, time_ns[i], which, 0, 0)
                     found += 1
                 reasons[CANDIDATE if which >= 0 else FLOODED] += 1
                 i += 1
@@ -271,7 +269,7 @@ def parse_kernel(records, first, number, in_turn, count, known, work, reasons, o
                 continue
             count = max(count, which + 1)
             one, two = short_extensions(data, at, last)
-            _write(out[found], data, at, body, last, payload, time_ns[i], which, number, one, two)
+            _write(out[found], data, at, body, last, payload, time_ns[i], which, one, two)
             found += 1
         reasons[max(-reason, 0)] += 1
         i += 1

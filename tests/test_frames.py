@@ -32,7 +32,7 @@ def parse(*items: bytes, link: int = 1, wire: int | None = None, time_ns: int = 
 def rows_of(table: Table) -> np.ndarray:
     """All candidates, by flow and SSRC, then in file order."""
     grouped = table.grouped()
-    found = [grouped.rows(key) for key in grouped.keys(1)]
+    found = [grouped.rows(key).together() for key in grouped.keys(1)]
     return np.concatenate(found) if found else np.zeros(0, ROW)
 
 
@@ -271,11 +271,11 @@ def test_rows_beyond_what_memory_holds_come_back_in_order(monkeypatch: pytest.Mo
         part = parse(ipv4(udp(one)), ipv4(udp(other)), link=101)
         rows = rows_of(part).view(np.uint64).reshape(-1, 4)
         table.rows.room(len(rows))[: len(rows)] = rows
-        table.rows.took(len(rows))
+        table.rows.took(len(rows), n)
     table._count = 2
     grouped = table.grouped()
     assert grouped.keys(40) == [0, 1] and grouped.keys(41) == []
-    assert [grouped.rows(key)["sequence"].tolist() for key in (0, 1)] == [list(range(40))] * 2
+    assert [grouped.rows(key).together()["sequence"].tolist() for key in (0, 1)] == [list(range(40))] * 2
 
 
 def test_levels_of_rfc_6464_are_read() -> None:

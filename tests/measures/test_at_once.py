@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from streams import stream
 
 from aqa.frames import Records, Table
+from aqa.grouping import Scattered
 from aqa.measures import fixed, loss
 from aqa.measures import rtp as streams_of_rtp
 from aqa.measures.arrivals import Arrivals
@@ -41,8 +42,10 @@ def parsed(frames: list[bytes], link: int) -> tuple[list[tuple[str, str, int]], 
     table.add(Records(buffer, np.cumsum(sizes) - sizes, sizes, sizes, np.full(n, link), np.arange(n, dtype=np.int64)))
     grouped = table.grouped()
     keys = grouped.keys(1)
-    names = [name for name in ROW.names or () if name not in ("key", "number")]
-    return [table.ends(key) for key in keys], [[row[names].tobytes() for row in grouped.rows(key)] for key in keys]
+    names = [name for name in ROW.names or () if name not in ("key", "unused")]
+    return [table.ends(key) for key in keys], [
+        [row[names].tobytes() for row in grouped.rows(key).together()] for key in keys
+    ]
 
 
 @given(
@@ -69,8 +72,14 @@ def test_plain_frames_are_read_as_layer_by_layer(items: list[tuple[bytes, int, i
 
 def test_rows_taken_apart_are_the_columns_of_the_rows() -> None:
     raw = np.random.default_rng(1).integers(0, 256, (50, ROW.itemsize), np.uint8)
-    rows = raw.reshape(-1).view(ROW)
-    found = Arrivals.of(rows)
+    halves = raw[:30].view(np.uint64), raw[30:].view(np.uint64)
+    runs = np.array([[0, 0, 20], [1, 5, 15], [0, 20, 10], [1, 0, 5]])
+    rows = Scattered(*halves, runs).together()
+    assert (
+        rows["timestamp"].tolist()
+        == raw.reshape(-1).view(ROW)["timestamp"][[*range(20), *range(35, 50), *range(20, 35)]].tolist()
+    )
+    found = Arrivals.of(*halves, runs)
     for name in ("arrival_ns", "timestamp", "sequence", "head", "copies", "primary", "extension", "extension_2"):
         assert getattr(found, name).tolist() == rows[name].tolist(), name
     assert found.payload_bytes.tolist() == rows["payload_bytes"].tolist()

@@ -159,13 +159,13 @@ def test_rows_keep_their_order_over_parts_threads_and_files(monkeypatch: pytest.
         take = min(len(room), 1 + at % 7, len(keys) - at)
         for i in range(take):
             own = int(np.flatnonzero(places[lane] == keys[at + i])[0])
-            room[i] = (at + i, 0, 0, own | number << 40)
-        lanes[lane].took(take)
+            room[i] = (at + i, 0, 0, own)
+        lanes[lane].took(take, number)
         at, number = at + take, number + 1
     found = grouped(list(zip(lanes, places, strict=True)))
     assert found.keys(1) == [0, 1, 2]
     for key in range(3):
-        assert found.rows(key)["arrival_ns"].tolist() == np.flatnonzero(keys == key).tolist()
+        assert found.rows(key).together()["arrival_ns"].tolist() == np.flatnonzero(keys == key).tolist()
 
 
 def test_records_go_to_threads_in_turn_and_all_are_added_before_an_error_is_raised(
