@@ -13,6 +13,8 @@ from accuracy.tasks import CLEAN, Done, heard
 HEAD = ("class", "fault", "stored as", "n", "recall [95 %]", "false/h", "clean min", "edge p50/p95 ms", "F1@60/h",
         "best peer: recall, false/h")  # fmt: skip
 
+ANY = set("123456789")
+
 
 def table(done: Sequence[Done], tools: Any, own: Any) -> list[str]:
     """Lines of the table; `tools` and `own` give the names of a scenario's tools, aqa's own among them."""
@@ -23,6 +25,23 @@ def table(done: Sequence[Done], tools: Any, own: Any) -> list[str]:
             if of and own(one):
                 lines += _scenario(one, recorder, of, [d for d in done if d.task.scenario == CLEAN], tools, own)
     return lines
+
+
+def clean(done: Sequence[Done], domains: Sequence[str], recorders: Sequence[str], kinds: Sequence[str]) -> list[str]:
+    """False alarms per hour of clean sound by domain, through each recorder; of those classes that have any."""
+    of = [d for d in done if d.task.scenario == CLEAN]
+    here = [domain for domain in domains if any(d.task.domain == domain for d in of)]
+    head = ["class", *(f"{domain}, {' / '.join(recorders)}" for domain in here)]
+    rows = [[kind, *(" / ".join(_rate(of, kind, domain, r) for r in recorders) for domain in here)] for kind in kinds]
+    return [
+        _row(cells) for cells in (head, ["---"] * len(head), *(r for r in rows if any(set(c) & ANY for c in r[1:])))
+    ]
+
+
+def _rate(of: Sequence[Done], kind: str, domain: str, recorder: str) -> str:
+    mine = [d for d in of if (d.task.domain, d.task.recorder) == (domain, recorder)]
+    hours = sum(d.seconds for d in mine) / 3600
+    return f"{sum(len(d.rows.get(f'aqa {kind}', ())) for d in mine) / hours:.0f}" if hours else "–"
 
 
 def _scenario(

@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _head(given, done)
     if given.markdown:
         print("\n".join(["", *markdown.table(done, tools_of, own_tools)]))
+        print("\n".join(["", *markdown.clean(done, DOMAINS, CLEAN_RECORDERS, list(detectors()))]))
     else:
         _clean_table(done, given)
     for kind in () if given.markdown else KINDS["audio"]:
