@@ -96,12 +96,12 @@ PACKAGES: dict[str, dict[str, tuple[str, ...]]] = {
         "test": ("asterisk/moh/*.wav", "games/fillets-ng/music/*.ogg"),
     },
 }
-"""Speech that Debian's packages carry, below /usr/share: names of things spoken into amateurs' microphones at
-44.1 kHz (tuxpaint-stamps-default), acted dialogue at 22 kHz (fillets-ng-data-cs, -nl), announcements at 8 kHz
-(asterisk-core-sounds-en-wav, -fr, -it, -es, -ru). A pattern is a speaker or a few. Files that hold flat tops are left
-out; so is Romanian (ro), whose words were cut hard and joined: 28 steps in the wave in 13 minutes. And music: of games
-(wesnoth-1.16-music, supertux-data, extremetuxracer-data, neverball-data, frozen-bubble-data, fillets-ng-data), and on
-hold (asterisk-moh-opsound-wav, 8 kHz)."""
+"""Speech that Debian's packages carry, below /usr/share: names of things spoken into amateurs' microphones at 44.1
+kHz (tuxpaint-stamps-default), acted dialogue at 22 kHz (fillets-ng-data-cs, -nl), announcements at 8 kHz
+(asterisk-core-sounds-en-wav, -fr, -it, -es, -ru). A pattern is a speaker or a few. Files that hold flat tops are
+left out; so is Romanian (ro), whose words were cut hard and joined: 28 steps in the wave in 13 minutes. And music:
+of games (wesnoth-1.16-music, supertux-data, extremetuxracer-data, neverball-data, frozen-bubble-data,
+fillets-ng-data), and on hold (asterisk-moh-opsound-wav, 8 kHz)."""
 EXCERPT_S = 90.0  # of a song
 
 VOICES = {
