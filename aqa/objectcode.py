@@ -9,6 +9,7 @@ import ctypes
 import json
 import pickle
 import struct
+import threading
 import zlib
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 _RAISED = 1  # numba/core/callconv.py: from RETCODE_USEREXC on; below, 0 and RETCODE_NONE are good ends
+_LOADING = threading.Lock()  # threads that parse side by side need their first kernels at once
 _MAGIC = b"aqa kernel 3\n"
 
 Shape = str | list[Any]
@@ -109,10 +111,11 @@ def _engine() -> Any:
 
 
 def _address(code: bytes, entry: str) -> int:
-    engine = _engine()
-    engine.add_object_file(_llvm().ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    return int(engine.get_function_address(entry))
+    with _LOADING:
+        engine = _engine()
+        engine.add_object_file(_llvm().ObjectFileRef.from_data(code))
+        engine.finalize_object()
+        return int(engine.get_function_address(entry))
 
 
 @cache
