@@ -15,6 +15,7 @@ LEAST_S = 10.0  # shorter stretches are join tones, or the mixer's delay
 WIDER_S = 1.0  # what is heard up to this long before or after a sender was loud is the sender's: buffer and fades
 BRIDGE_S = 2.0  # pauses in music
 HALF = 0.5
+OF_MUSIC = ("echo", "attenuation")  # music repeats itself, and has rests
 FILLED = 0.6  # of a stretch, sound
 
 
@@ -55,13 +56,13 @@ def unsent(whole: Whole) -> Iterator[Finding]:
 
 
 def not_of_music(findings: Sequence[Finding], music: Sequence[Finding]) -> list[Finding]:
-    """The findings without echoes inside unintended sound: music repeats itself."""
-    return [
-        item
-        for item in findings
-        if item.kind != "echo"
-        or all(min(item.end_s, f.end_s) - max(item.start_s, f.start_s) < HALF * item.duration_s for f in music)
-    ]
+    """The findings without those that unintended sound in the same recording explains."""
+    return [item for item in findings if item.kind not in OF_MUSIC or not any(_covers(f, item) for f in music)]
+
+
+def _covers(sound: Finding, item: Finding) -> bool:
+    both_s = min(item.end_s, sound.end_s) - max(item.start_s, sound.start_s)
+    return sound.recording == item.recording and both_s >= HALF * item.duration_s
 
 
 def _is_known(finding: Finding, heard: Heard) -> bool:

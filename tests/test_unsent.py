@@ -1,5 +1,6 @@
 import json
 
+import pytest
 from wholes import fault, heard, sent, spans, whole
 
 from aqa.unsent import not_of_music, unsent
@@ -39,10 +40,12 @@ def test_outside_the_log_on_a_track_or_without_a_clock_nothing_is_said():
     assert list(unsent(whole(heard=[heard((5, 62), clocked=False)], sent=[voice((70, 300))]))) == []
 
 
-def test_music_has_no_echo():
-    music = [fault("unintended_audio", 5, 62)]
-    inside, outside = fault("echo", 0, 60), fault("echo", 60, 90)
-    assert not_of_music([inside, outside], music) == [outside]
+@pytest.mark.parametrize("kind", ["echo", "attenuation"])
+def test_music_repeats_itself_and_has_rests(kind):
+    music = [fault("unintended_audio", 5, 62, recording="mix.wav")]
+    inside, outside = fault(kind, 0, 60, recording="mix.wav"), fault(kind, 60, 90, recording="mix.wav")
+    other, hole = fault(kind, 0, 60, recording="alice.wav"), fault("dropout", 0, 60, recording="mix.wav")
+    assert not_of_music([inside, outside, other, hole], music) == [outside, other, hole]
 
 
 def test_what_is_known_already_is_not_told_twice():
