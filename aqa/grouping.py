@@ -9,7 +9,7 @@ import tempfile
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,42 +58,50 @@ class Scattered(NamedTuple):
     other: NDArray[np.uint64]
     runs: Ints  # 0 for `one`, 1 for `other`; first row; rows
 
-    def together(self) -> NDArray[np.void]:
-        """The rows (dtype ROW), one after the other."""
-        parts = [(self.one, self.other)[which][first : first + rows] for which, first, rows in self.runs.tolist()]
-        return np.concatenate([self.one[:0], *parts]).view(ROW)[:, 0]
-
 
 @dataclass(frozen=True)
 class _Pile:
-    """Rows by key: in a file one key after the other, in memory in runs of one key after the other."""
+    """Rows in runs of one key, by key: in memory wherever they came to lie, in a file one key after the other."""
 
     first: Ints  # row of each key, were they one after the other, and the number of all
-    rows: NDArray[np.uint64] | None  # None: in the file
-    runs: Ints  # by key: key, first row, rows, number of the records that they are from
     run: Ints  # first run of each key, and their number
+    rows: NDArray[np.uint64] | None  # None: in the file
+    runs: Ints | None  # key, first row, rows, number of the records that they are from; None: in the file
     file: BinaryIO | None = None
-    begin: int = 0  # in the file
+    begin: int = 0  # of the rows in the file; behind them are the runs
 
     def of(self, key: int) -> tuple[NDArray[np.uint64], Ints]:
         """Where the rows of a key are, and its runs there."""
-        runs = self.runs[self.run[key] : self.run[key + 1]]
-        if self.rows is not None:
-            return self.rows, runs
-        first, last = int(self.first[key]), int(self.first[key + 1])
+        if self.rows is not None and self.runs is not None:
+            return self.rows, self.runs[self.run[key] : self.run[key + 1]]
+        behind = self.begin + int(self.first[-1]) * ROW.itemsize
+        runs = self._read(np.int64, behind, self.run[key : key + 2]).copy()
+        runs[:, 1] -= self.first[key]
+        return self._read(np.uint64, self.begin, self.first[key : key + 2]), runs
+
+    def _read(self, kind: type, begin: int, between: Ints) -> NDArray[Any]:
+        """Lines of four words from one up to another of those that begin in the file there."""
+        first, last = between.tolist()
         assert self.file is not None  # it is one or the other
-        raw = os.pread(self.file.fileno(), (last - first) * ROW.itemsize, self.begin + first * ROW.itemsize)
-        return np.frombuffer(raw, np.uint64).reshape(-1, 4), runs - (0, first, 0, 0)
+        raw = os.pread(self.file.fileno(), (last - first) * ROW.itemsize, begin + first * ROW.itemsize)
+        return np.frombuffer(raw, kind).reshape(-1, 4)
 
     def written(self, file: BinaryIO) -> "_Pile":
         """The same in a file, behind what it holds."""
-        assert self.rows is not None  # from memory
+        assert self.rows is not None and self.runs is not None  # from memory
         begin, runs = file.seek(0, 2), self.runs.copy()
-        for _, first, rows, _ in runs.tolist():
-            file.write(self.rows[first : first + rows].data.cast("B"))
-        file.flush()
+        file.write(_gathered(self.rows, runs).data.cast("B"))
         runs[:, 1] = np.cumsum(runs[:, 2]) - runs[:, 2]
-        return _Pile(self.first, None, runs, self.run, file, begin)
+        file.write(runs.data.cast("B"))
+        file.flush()
+        return _Pile(self.first, self.run, None, None, file, begin)
+
+
+def _gathered(rows: NDArray[np.uint64], runs: Ints) -> NDArray[np.uint64]:
+    """The rows of runs, one after the other."""
+    behind = np.cumsum(runs[:, 2])
+    order: Ints = np.arange(runs[:, 2].sum()) + np.repeat(runs[:, 1] - behind + runs[:, 2], runs[:, 2])
+    return np.asarray(rows[order], np.uint64)
 
 
 @dataclass
@@ -139,7 +147,7 @@ class Rows:
         runs = runs[np.argsort(runs[:, 0], kind="stable")]
         rows = np.bincount(runs[:, 0], runs[:, 2], keys).astype(np.int64)
         run = np.searchsorted(runs[:, 0], np.arange(keys + 1))
-        return _Pile(np.concatenate((np.zeros(1, np.int64), np.cumsum(rows))), self._rows, runs, run)
+        return _Pile(np.concatenate((np.zeros(1, np.int64), np.cumsum(rows))), run, self._rows, runs)
 
     def _spill(self) -> None:
         """Write what is in memory to a file without a name, which goes when the program does."""
@@ -200,7 +208,6 @@ class Grouped:
 
 def _joined(parts: Sequence[tuple[NDArray[np.uint64], Ints]]) -> tuple[NDArray[np.uint64], Ints]:
     """Rows of several places in one, those in runs only."""
-    rows = [where[first : first + many] for where, runs in parts for _, first, many, _ in runs.tolist()]
-    runs = np.concatenate([runs for _, runs in parts])
+    runs = np.concatenate([one for _, one in parts])
     runs[:, 1] = np.cumsum(runs[:, 2]) - runs[:, 2]
-    return np.concatenate(rows), runs
+    return np.concatenate([_gathered(rows, one) for rows, one in parts]), runs

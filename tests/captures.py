@@ -6,8 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+
 from aqa.chunks import DamagedError
+from aqa.grouping import Scattered
 from aqa.model import InputError
+from aqa.parse import ROW
 
 START_NS = 1_700_000_000_000_000_000
 
@@ -149,3 +153,9 @@ def drained(module: ModuleType, path: Path, **options: int) -> tuple[list[tuple[
     except (DamagedError, InputError) as error:
         return out, str(error)
     return out, ""
+
+
+def rows_together(of: Scattered) -> np.ndarray:
+    """The rows (dtype ROW), one after the other."""
+    parts = [(of.one, of.other)[which][first : first + rows] for which, first, rows in of.runs.tolist()]
+    return np.concatenate([of.one[:0], *parts]).view(ROW)[:, 0]

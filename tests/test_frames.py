@@ -7,7 +7,7 @@ from pathlib import Path
 import naive
 import numpy as np
 import pytest
-from captures import START_NS, Packet, ethernet, frame, frames, ipv4, ipv6, pcap, rtp, talk, udp
+from captures import START_NS, Packet, ethernet, frame, frames, ipv4, ipv6, pcap, rows_together, rtp, talk, udp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,7 +32,7 @@ def parse(*items: bytes, link: int = 1, wire: int | None = None, time_ns: int = 
 def rows_of(table: Table) -> np.ndarray:
     """All candidates, by flow and SSRC, then in file order."""
     grouped = table.grouped()
-    found = [grouped.rows(key).together() for key in grouped.keys(1)]
+    found = [rows_together(grouped.rows(key)) for key in grouped.keys(1)]
     return np.concatenate(found) if found else np.zeros(0, ROW)
 
 
@@ -275,7 +275,7 @@ def test_rows_beyond_what_memory_holds_come_back_in_order(monkeypatch: pytest.Mo
     table._count = 2
     grouped = table.grouped()
     assert grouped.keys(40) == [0, 1] and grouped.keys(41) == []
-    assert [grouped.rows(key).together()["sequence"].tolist() for key in (0, 1)] == [list(range(40))] * 2
+    assert [rows_together(grouped.rows(key))["sequence"].tolist() for key in (0, 1)] == [list(range(40))] * 2
 
 
 def test_levels_of_rfc_6464_are_read() -> None:

@@ -7,6 +7,8 @@ import numpy as np
 
 from aqa.model import Doubles
 
+EMPTY_S = 1e-9  # what is left by rounding
+
 
 @dataclass(frozen=True)
 class Episode:
@@ -42,7 +44,7 @@ def episodes(
         over = clean_s >= closes_s
         if is_open and over:
             found.append(Episode(first, last))
-        if over or (not is_open and level <= 0.0):
+        if over or (not is_open and level <= EMPTY_S):
             level, first, is_open = 0.0, -1, False
     if is_open:
         found.append(Episode(first, last))

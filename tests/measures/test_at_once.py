@@ -3,7 +3,7 @@
 import dataclasses
 
 import numpy as np
-from captures import Packet, ethernet, ipv4, rtp, udp
+from captures import Packet, ethernet, ipv4, rows_together, rtp, udp
 from hypothesis import example, given
 from hypothesis import strategies as st
 from streams import stream
@@ -44,7 +44,7 @@ def parsed(frames: list[bytes], link: int) -> tuple[list[tuple[str, str, int]], 
     keys = grouped.keys(1)
     names = [name for name in ROW.names or () if name not in ("key", "unused")]
     return [table.ends(key) for key in keys], [
-        [row[names].tobytes() for row in grouped.rows(key).together()] for key in keys
+        [row[names].tobytes() for row in rows_together(grouped.rows(key))] for key in keys
     ]
 
 
@@ -74,7 +74,7 @@ def test_rows_taken_apart_are_the_columns_of_the_rows() -> None:
     raw = np.random.default_rng(1).integers(0, 256, (50, ROW.itemsize), np.uint8)
     halves = raw[:30].view(np.uint64), raw[30:].view(np.uint64)
     runs = np.array([[0, 0, 20], [1, 5, 15], [0, 20, 10], [1, 0, 5]])
-    rows = Scattered(*halves, runs).together()
+    rows = rows_together(Scattered(*halves, runs))
     assert (
         rows["timestamp"].tolist()
         == raw.reshape(-1).view(ROW)["timestamp"][[*range(20), *range(35, 50), *range(20, 35)]].tolist()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from captures import Packet
+from captures import Packet, rows_together
 from hypothesis import given
 from hypothesis import strategies as st
 from streams import stream
@@ -165,7 +165,7 @@ def test_rows_keep_their_order_over_parts_threads_and_files(monkeypatch: pytest.
     found = grouped(list(zip(lanes, places, strict=True)))
     assert found.keys(1) == [0, 1, 2]
     for key in range(3):
-        assert found.rows(key).together()["arrival_ns"].tolist() == np.flatnonzero(keys == key).tolist()
+        assert rows_together(found.rows(key))["arrival_ns"].tolist() == np.flatnonzero(keys == key).tolist()
 
 
 def test_records_go_to_threads_in_turn_and_all_are_added_before_an_error_is_raised(
