@@ -5,6 +5,8 @@ import pickle
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+from signal import SIGKILL
 from typing import TypeVar
 
 Part = TypeVar("Part")
@@ -19,33 +21,56 @@ def in_shares(work: Callable[[int, int], Part], shares: int) -> list[Part]:
     alone = threading.active_count() == 1 and "polars" not in sys.modules and hasattr(os, "fork")
     if shares == 1 or not alone:
         return [work(i, shares) for i in range(shares)]
-    others = [(i, *_begun(work, i, shares)) for i in range(1, shares)]
-    return [work(0, shares), *(_finished(work, *other, shares) for other in others)]
-
-
-def _begun(work: Callable[[int, int], Part], i: int, shares: int) -> tuple[int, int]:
-    """A process that does a share, and where to read what it found."""
-    receiver, sender = os.pipe()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    process = os.fork()  # multiprocessing would do no more, and costs 10 ms to import
-    if process:
-        os.close(sender)
-        return process, receiver
+    others: list[_Process] = []
     try:
-        with os.fdopen(sender, "wb") as pipe:
-            pipe.write(pickle.dumps(work(i, shares), pickle.HIGHEST_PROTOCOL))
+        for i in range(1, shares):
+            others.append(_Process(lambda i=i: work(i, shares)))  # type: ignore[misc]
+        return [work(0, shares), *(_found(other, work, i, shares) for i, other in enumerate(others, 1))]
     finally:
-        os._exit(0)  # whatever happened: nothing of the other process is this one's to end
+        for other in others:
+            other.end()
 
 
-def _finished(work: Callable[[int, int], Part], i: int, process: int, receiver: int, shares: int) -> Part:
+def _found(process: "_Process", work: Callable[[int, int], Part], i: int, shares: int) -> Part:
     """What a process found; done here where it died."""
-    with os.fdopen(receiver, "rb") as pipe:
-        sent = pipe.read()
-    os.waitpid(process, 0)
     try:
-        found: Part = pickle.loads(sent)
+        found: Part = pickle.loads(process.sent())
     except (EOFError, pickle.UnpicklingError):
         return work(i, shares)
     return found
+
+
+class _Process:
+    """A forked process that does one thing; multiprocessing would do no more, and takes 10 ms to import."""
+
+    def __init__(self, do: Callable[[], object]) -> None:
+        self._receiver, sender = os.pipe()
+        _flush()
+        self._number = os.fork()
+        if self._number == 0:
+            try:
+                with os.fdopen(sender, "wb") as pipe:
+                    pipe.write(pickle.dumps(do(), pickle.HIGHEST_PROTOCOL))
+                _flush()
+            finally:
+                os._exit(0)  # whatever happened: nothing of the other process is this one's to end
+        os.close(sender)
+
+    def sent(self) -> bytes:
+        """All that it wrote."""
+        with os.fdopen(self._receiver, "rb", closefd=False) as pipe:
+            return pipe.read()
+
+    def end(self) -> None:
+        """Leave nothing of it."""
+        os.close(self._receiver)
+        with suppress(ProcessLookupError):
+            os.kill(self._number, SIGKILL)
+        with suppress(ChildProcessError):  # who ignores SIGCHLD has none to wait for
+            os.waitpid(self._number, 0)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError, OSError):  # there may be none, or it is closed
+            stream.flush()

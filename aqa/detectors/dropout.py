@@ -28,12 +28,12 @@ of the 10 ms beside it; the harder side plus 0.7 times the softer is above -26.5
 active speech level counts -14 dB at most: in quiet any edge looks hard. In LibriSpeech, AMI and 48 kHz speech that
 keeps 99.4 % of 2,604 hard holes; of 26,532 faded gates (5 to 20 ms, closed in pauses) it takes 5 for dropouts, of
 2,604 fades of 5 ms amid active speech 0.4 %. Holes that a codec filled: score, confidence and guard against applause
-as with attenuation, and no more than 3 dB over the channel's noise floor in one of three bands; the score leaves 0.5
-false alarms an hour of clean speech, in gates (and a harpsichord's rests). Of zeros of 10 to 500 ms that went through
-a codec 0.89 are found as dropout or dip after MP3 128k and AAC 64k and 0.74 after Opus 32k, on the validation split.
-Of hard zeros of 5 ms and more in all its domains 0.996 of 1,239: the five that are missed break off near zero
-crossings, or in sound 30 dB under speech. Severity: from 60 ms (three frames of 20 ms) nearly all are heard; from 200
-ms on it is a freeze (Agora's audio freeze).
+as with attenuation (12 dB deep at least, and 1.5 more of score from 150 ms on), and no more than 3 dB over the
+channel's noise floor in one of three bands; the score leaves 0.5 false alarms an hour of clean speech, in gates (and
+a harpsichord's rests). Of zeros of 10 to 500 ms that went through a codec 0.89 are found as dropout or dip after MP3
+128k and AAC 64k and 0.74 after Opus 32k, on the validation split. Of hard zeros of 5 ms and more in all its domains
+0.996 of 1,239: the five that are missed break off near zero crossings, or in sound 30 dB under speech. Severity: from
+60 ms (three frames of 20 ms) nearly all are heard; from 200 ms on it is a freeze (Agora's audio freeze).
 
 What to do
 ----------

@@ -147,8 +147,11 @@ def relative_delay_ms(stream: Stream) -> Doubles:
 def _delay_at_kernel(  # type: ignore[no-untyped-def]
     places, arrival_ns, media, stretch, auxiliary, zero_ns, window_s, out
 ):
-    """As `_delay_kernel` at some places only, looking back from each; false where arrival falls, undone."""
-    falls = False
+    """As `_delay_kernel` at some places only, looking back from each.
+
+    False, undone, where arrival falls, and where it would take more steps than going through all is worth.
+    """
+    falls, steps = False, 4 * len(arrival_ns)  # a step costs a tenth of one of all packets
     for i in range(1, len(arrival_ns)):
         falls |= arrival_ns[i] < arrival_ns[i - 1]
     if falls:
@@ -166,17 +169,16 @@ def _delay_at_kernel(  # type: ignore[no-untyped-def]
                 least = min(least, (arrival_ns[i] - zero_ns) * 1e-9 - media[i])
             i -= 1
         out[n] = (value - least) * 1e3
+        steps -= at - i
+        if steps < 0:
+            return False
     return True
-
-
-FEW = 20
-"""Packets for each place from which on looking back from the places is faster than going through all."""
 
 
 def relative_delay_at_ms(stream: Stream, places: Ints) -> Doubles:
     """What `relative_delay_ms` gives at some places."""
     out = np.empty(len(places))
-    if len(places) * FEW > len(stream.sequence) or not stream.timed or not _delay_at_kernel(
+    if not stream.timed or not _delay_at_kernel(
         places, stream.arrival_ns, stream.media_s, stream.stretch, stream.auxiliary, stream.log_start_ns, WINDOW_S,
         out,
     ):  # fmt: skip
