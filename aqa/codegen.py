@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from aqa.objectcode import Shape, leaves
+from aqa.objectcode import OTHER_TYPES, Shape, leaves
 
-_FIELDS = (0, 2, 3)  # data, dimensions and strides in PyArrayObject, in words behind the head of every object
+_HEAD = object.__basicsize__ // 8  # words at the start of every object: references, type
+_DATA, _DIMENSIONS, _LENGTHS, _STRIDES, _TYPE, _FLAGS = (_HEAD + at for at in (0, 1, 2, 3, 5, 6))  # of PyArrayObject
+_KIND = _HEAD + 1  # of PyArray_Descr: kind, byte order and number of the type; its first four bytes and the last four
+_CONTIGUOUS = 0x0101  # NPY_ARRAY_CARRAY_RO: in C order, and aligned
 
 
 def make_code(
@@ -50,23 +53,61 @@ def make_code(
     return library._get_compiled_object(), shapes, _result(made.signature.return_type)
 
 
-def _entry(library: Any, context: Any, name: str, described: Any, words: Sequence[str]) -> Any:
-    """The entry of a kernel: reads words, calls it; code 0 or what numba's calling convention has."""
+def _entry(library: Any, context: Any, name: str, described: Any, leaves: Sequence[str]) -> Any:
+    """The entry of a kernel: reads words, calls it; code 0, `OTHER_TYPES` or what numba's calling convention has.
+
+    The word behind those of the arguments is the address of numpy's array type. Results are followed by the place
+    for an exception.
+    """
     from llvmlite import ir  # noqa: PLC0415
 
     module = library.create_ir_module(name)
     inner = context.declare_function(module, described)
     place, raised, *kinds = (each.type for each in inner.args)
-    word = ir.IntType(64)
-    entry = ir.Function(module, ir.FunctionType(ir.IntType(32), (word.as_pointer(), place, raised)), name)
+    word = ir.IntType(64).as_pointer()
+    entry = ir.Function(module, ir.FunctionType(ir.IntType(32), (word, word, ir.IntType(64))), name)
+    words, out, size = entry.args
     builder = ir.IRBuilder(entry.append_basic_block())
+    arrays = [(leaf, _pointer(builder, _word(builder, words, at))) for at, leaf in enumerate(leaves) if " " in leaf]
+    array_type = _word(builder, words, len(leaves))
+    for leaf, fields in arrays:
+        _return_unless(builder, builder.icmp_unsigned("==", _word(builder, fields, _HEAD - 1), array_type))
+        _check_array(builder, fields, leaf)
     values: list[Any] = []
-    for at, leaf in enumerate(words):
-        value = _word(builder, entry.args[0], at)
-        values += _array(builder, value, leaf) if " " in leaf else [value]
+    for at, leaf in enumerate(leaves):
+        value = _word(builder, words, at)
+        values += _array(builder, _pointer(builder, value), leaf) if " " in leaf else [value]
     values = [_cast(builder, value, kind) for value, kind in zip(values, kinds, strict=True)]
-    builder.ret(builder.call(inner, [*entry.args[1:], *values]))
+    ends = builder.bitcast(out, place), builder.bitcast(builder.gep(out, [size]), raised)
+    builder.ret(builder.call(inner, [*ends, *values]))
     return module
+
+
+def _check_array(builder: Any, fields: Any, leaf: str) -> None:
+    """Return `OTHER_TYPES` unless an array has the dimensions and type of the leaf, in C order and aligned."""
+    from llvmlite import ir  # noqa: PLC0415
+
+    half, (name, dimensions) = ir.IntType(32), leaf.split()
+    there = builder.trunc(_word(builder, fields, _DIMENSIONS), half)
+    _return_unless(builder, builder.icmp_unsigned("==", there, ir.Constant(half, int(dimensions))))
+    flags = builder.and_(builder.trunc(_word(builder, fields, _FLAGS), half), ir.Constant(half, _CONTIGUOUS))
+    _return_unless(builder, builder.icmp_unsigned("==", flags, ir.Constant(half, _CONTIGUOUS)))
+    kind = _word(builder, _pointer(builder, _word(builder, fields, _TYPE)), _KIND)
+    wanted = ctypes.c_uint64.from_address(id(np.dtype(name)) + 8 * _KIND).value
+    _return_unless(builder, builder.icmp_unsigned("==", kind, ir.Constant(ir.IntType(64), wanted)))
+
+
+def _return_unless(builder: Any, holds: Any) -> None:
+    from llvmlite import ir  # noqa: PLC0415
+
+    with builder.if_then(builder.not_(holds), likely=False):
+        builder.ret(ir.Constant(ir.IntType(32), OTHER_TYPES))
+
+
+def _pointer(builder: Any, address: Any) -> Any:
+    from llvmlite import ir  # noqa: PLC0415
+
+    return builder.inttoptr(address, ir.IntType(64).as_pointer())
 
 
 def _word(builder: Any, words: Any, at: int) -> Any:
@@ -75,15 +116,14 @@ def _word(builder: Any, words: Any, at: int) -> Any:
     return builder.load(builder.gep(words, [ir.Constant(ir.IntType(64), at)]))
 
 
-def _array(builder: Any, address: Any, leaf: str) -> list[Any]:
+def _array(builder: Any, fields: Any, leaf: str) -> list[Any]:
     """What numba's arrays are: two owners, values, bytes of one, address, shape and strides."""
     from llvmlite import ir  # noqa: PLC0415
 
     name, dimensions = leaf.split()
-    word, head = ir.IntType(64), object.__basicsize__ // 8
-    fields = builder.inttoptr(address, word.as_pointer())
-    data, shape, strides = (_word(builder, fields, head + at) for at in _FIELDS)
-    lists = (builder.inttoptr(each, word.as_pointer()) for each in (shape, strides))
+    word = ir.IntType(64)
+    data = _word(builder, fields, _DATA)
+    lists = (_pointer(builder, _word(builder, fields, at)) for at in (_LENGTHS, _STRIDES))
     sizes, steps = ([_word(builder, each, at) for at in range(int(dimensions))] for each in lists)
     values = sizes[0]
     for size in sizes[1:]:

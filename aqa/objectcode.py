@@ -1,17 +1,19 @@
 """Machine code of kernels: made by numba once, kept in files, and run from then on without numba (0.3 s to import).
 
-A kernel's object code has one entry, which takes the addresses of its arguments (words of 8 bytes), of its results
-and of the place for an exception. A tuple's parts follow each other. An array's word is its address as an object: the
-entry reads from it what numba wants to know of an array (numpy's C API, PyArrayObject; nobody counts references).
+A kernel's object code has one entry, which takes the addresses of its arguments (words of 8 bytes) and of its
+results, and how many words these are: behind them is the place for an exception. A tuple's parts follow each other.
+An array's word is its address as an object: the entry reads from it what numba wants to know of an array, and whether
+it is one of the type that the kernel wants (numpy's C API, PyArrayObject; nobody counts references).
 """
 
 import ctypes
 import json
 import pickle
 import struct
+import sys
 import threading
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,11 @@ from typing import Any
 import numpy as np
 
 _RAISED = 1  # numba/core/callconv.py: from RETCODE_USEREXC on; below, 0 and RETCODE_NONE are good ends
+OTHER_TYPES = -9
+"""What an entry returns when an array is not of the type that it is compiled for."""
+_ARRAY = id(np.ndarray)
 _LOADING = threading.Lock()  # threads that parse side by side need their first kernels at once
-_MAGIC = b"aqa kernel 3\n"
+_MAGIC = b"aqa kernel 4\n"
 
 Shape = str | list[Any]
 """An argument: "q" integer, "d" float, "?" truth, "<dtype> <dimensions>" array, or a list of such (a tuple)."""
@@ -30,50 +35,49 @@ class Loaded:
     """Machine code that can be called as the function it was made of; no other's entry is called `entry`."""
 
     def __init__(self, code: bytes, entry: str, arguments: Sequence[Shape], results: str | None) -> None:
-        run = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_void_p)
+        run = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int64)
         self._run = run(_address(code, entry))
-        self._parts = [_part(shape) for shape in arguments]
-        self._pack = struct.Struct("".join("d" if each == "d" else "q" for each in leaves(arguments))).pack
+        self._shapes, self._leaves = arguments, leaves(arguments)
+        self._words = [id if " " in leaf else _itself for leaf in self._leaves]
+        self._pack = struct.Struct("".join("d" if leaf == "d" else "q" for leaf in self._leaves) + "q").pack
         self._results = None if results is None else struct.Struct(results)
-        self._out = ctypes.c_char * (8 if self._results is None else self._results.size)  # no result: a null pointer
+        self._size = 1 if self._results is None else -(-self._results.size // 8)  # no result: a null pointer
+        self._out = ctypes.c_char * (8 * self._size + 8)
         self._single = results is not None and len(results) == 1
+        self._nested = any(isinstance(shape, list) for shape in arguments)
 
     def __call__(self, *arguments: Any) -> Any:
         """Run it; TypeError for arguments of other types than it was compiled for."""
-        words: list[Any] = []
-        for put, value in zip(self._parts, arguments, strict=True):
-            put(words, value)
+        values = list(_values(self._shapes, arguments)) if self._nested else arguments
+        words = [word(value) for word, value in zip(self._words, values, strict=True)]
         out = self._out()
-        raised = ctypes.c_void_p()
-        if self._run(self._pack(*words), out, ctypes.byref(raised)) >= _RAISED:
-            raise _exception(raised)
+        end = self._run(self._pack(*words, _ARRAY), out, self._size)
+        if end == OTHER_TYPES:
+            wanted, got = ", ".join(self._leaves), ", ".join(map(_said, values))
+            raise TypeError(f"a kernel wants {wanted}, arrays in C order and aligned, not {got}")
+        if end >= _RAISED:
+            raise _exception(int.from_bytes(out.raw[-8:], sys.byteorder))
         if self._results is None:
             return None
-        found = self._results.unpack(out.raw)
+        found = self._results.unpack_from(out)
         return found[0] if self._single else found
 
 
-def _part(shape: Shape) -> Callable[[list[Any], Any], None]:
-    """What puts one argument's words into a list."""
-    if isinstance(shape, list):
-        inside = [_part(each) for each in shape]
-
-        def put_tuple(words: list[Any], value: Any) -> None:
-            for put, each in zip(inside, value, strict=True):
-                put(words, each)
-
-        return put_tuple
-    name, _, dimensions = shape.partition(" ")
-    return _array_part(np.dtype(name), int(dimensions)) if dimensions else list.append
+def _itself(value: Any) -> Any:
+    return value
 
 
-def _array_part(dtype: np.dtype[Any], dimensions: int) -> Callable[[list[Any], Any], None]:
-    def put_array(words: list[Any], value: Any) -> None:
-        if value.dtype != dtype or value.ndim != dimensions or not value.flags.c_contiguous:
-            raise TypeError(f"a kernel wants {dimensions} contiguous dimensions of {dtype}, not {value.dtype}")
-        words.append(id(value))
+def _said(value: Any) -> str:
+    return f"{value.dtype.str} {value.ndim}" if isinstance(value, np.ndarray) else str(value)
 
-    return put_array
+
+def _values(shapes: Sequence[Shape], arguments: Sequence[Any]) -> Iterator[Any]:
+    """Arguments in order, tuples taken apart."""
+    for shape, value in zip(shapes, arguments, strict=True):
+        if isinstance(shape, list):
+            yield from _values(shape, value)
+        else:
+            yield value
 
 
 def leaves(shapes: Sequence[Shape]) -> list[str]:
@@ -81,13 +85,13 @@ def leaves(shapes: Sequence[Shape]) -> list[str]:
     return [leaf for shape in shapes for leaf in (leaves(shape) if isinstance(shape, list) else [shape])]
 
 
-def _exception(raised: ctypes.c_void_p) -> BaseException:
+def _exception(address: int) -> BaseException:
     """What a kernel raised: numba keeps it pickled, as class, arguments and place."""
 
     class Info(ctypes.Structure):
         _fields_ = (("data", ctypes.c_void_p), ("size", ctypes.c_int32))
 
-    info = Info.from_address(raised.value or 0)
+    info = Info.from_address(address)
     kind, arguments, _ = pickle.loads(ctypes.string_at(info.data, info.size))
     error: BaseException = kind(*(arguments or ()))
     return error

@@ -73,10 +73,28 @@ def test_what_a_kernel_raises_is_raised() -> None:
         _divided(1, 0)
 
 
-@pytest.mark.parametrize("wrong", [np.zeros(3, np.float32), np.zeros((2, 2)), np.zeros(6)[::2]])
-def test_an_array_of_another_kind_is_refused(wrong: np.ndarray) -> None:
-    with pytest.raises(TypeError, match="a kernel wants 1 contiguous"):
+OTHER_KINDS = [
+    np.zeros(3, np.float32), np.zeros(3, np.int64), np.zeros(3, ">f8"), np.zeros((2, 2)), np.zeros(()),
+    np.zeros(6)[::2], np.zeros(3).view(np.recarray), np.zeros(25, np.uint8)[1:].view(np.float64), [0.0, 1.0], 2.0,
+    None, "text",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("wrong", OTHER_KINDS, ids=repr)
+def test_what_is_not_the_array_it_wants_is_refused(wrong: object) -> None:
+    with pytest.raises(TypeError, match="a kernel wants <f8 1, arrays in C order and aligned, not "):
         _halved(wrong)
+
+
+def test_too_few_arguments_and_too_many_are_refused() -> None:
+    table, flags = np.zeros((2, 3), np.int64), np.zeros(2, np.uint8)
+    for wrong in (
+        (table, (2.5, True)),
+        (table, (2.5,), flags),
+        (table, (2.5, True, 1), flags),
+    ):
+        with pytest.raises(ValueError, match="argument"):
+            _mixed_kernel(*wrong)
 
 
 def test_python_runs_an_inlined_function_as_it_stands() -> None:
