@@ -7,7 +7,7 @@ are few: their bytes are kept as they came, for `rtcp.py` and `sdp.py`.
 
 import ipaddress
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from aqa.grouping import Grouped, Rows, grouped
 from aqa.headers import CANDIDATE, REASONS
 from aqa.model import Ints
-from aqa.parse import BARE, MAX_KEYS, ROOM, ROW, SLOTS, TCP_FLOWS, adopt_kernel, parse_kernel
+from aqa.parse import BARE, MAX_KEYS, ROOM, ROW, SLOTS, TCP_FLOWS, adopt_kernel, parse_kernel, span_kernel
 
 __all__ = ["BARE", "NEVER", "ROW", "Message", "Records", "Table"]
 
 NEVER = np.iinfo(np.int64).min
 """Capture time of a frame that has none."""
+_LAST = np.iinfo(np.int64).max
 LANES = 2
 """Threads that parse one log, each into a table of its own; results do not depend on how fast each is."""
 MAX_MESSAGES = 200_000  # RTCP and SIP packets kept: one a second of 50 streams for over an hour
@@ -30,7 +31,7 @@ _DISCARD = (1 << 56).to_bytes(8, "big")  # RFC 6666: 100::/64 is no packet's add
 
 @dataclass(frozen=True)
 class Records:
-    """Frames inside one buffer; the arrays have one value per frame. Valid until the next ones are asked for."""
+    """Frames inside one buffer; the arrays have one value per frame. A reader keeps no hand on any of them."""
 
     buffer: NDArray[np.uint8]
     offset: Ints  # first byte of the frame in the buffer
@@ -40,11 +41,6 @@ class Records:
     time_ns: Ints  # UTC; NEVER where unknown
     flows: Sequence[tuple[str, str]] = ()  # source and destination of each flow of BARE records, as text
     lies: int = 0  # records before these ones whose lengths can't be true, passed over
-
-    def held(self) -> "Records":
-        """The same, good while the next ones are asked for: formats use arrays again, but the buffer not yet."""
-        names = ("offset", "captured", "wire", "link", "time_ns")
-        return replace(self, **{name: getattr(self, name).copy() for name in names})
 
 
 @dataclass(frozen=True)
@@ -69,12 +65,10 @@ class Table:
     messages: list[Message] = field(default_factory=list)
     flows: Sequence[tuple[str, str]] = ()
     frames: int = 0
-    cut_frames: int = 0  # shorter in the log than on the wire
     lies: int = 0
-    start_ns: int | None = None
-    end_ns: int | None = None
 
     def __post_init__(self) -> None:
+        self._span = np.array([0, _LAST, NEVER])  # frames cut, first time, last time
         self._keys = np.zeros((MAX_KEYS, 5), np.uint64)
         self._side = np.empty((_SIDE_ROOM + ROOM, 4), np.int64)
         self._side_keys = np.empty((len(self._side), 5), np.uint64)
@@ -92,7 +86,7 @@ class Table:
         self.flows = records.flows or self.flows
         self.lies += records.lies
         self.frames += len(records.offset)
-        self._span(records)
+        span_kernel(records.captured, records.wire, records.time_ns, self._span)
         at, in_turn = 0, wait is None
         while at < len(records.offset):
             at, waits = self._parse(records, at, number, in_turn)
@@ -122,24 +116,29 @@ class Table:
         self.flows = max(self.flows, other.flows, key=len)
         self.reasons += other.reasons
         self.frames += other.frames
-        self.cut_frames += other.cut_frames
         self.lies += other.lies
-        self._spans(other.start_ns, other.end_ns)
+        (cut, first, last), (more, theirs, later) = self._span.tolist(), other._span.tolist()
+        self._span[:] = cut + more, min(first, theirs), max(last, later)
 
     def _message(self, records: Records, side: int, number: int) -> Message:
         kind, record, begin, end = self._side[side].tolist()
         src, dst, _ = self._ends(self._side_keys[side])
         return Message(kind, int(records.time_ns[record]), src, dst, records.buffer[begin:end].tobytes(), number)
 
-    def _span(self, records: Records) -> None:
-        self.cut_frames += int((records.captured < records.wire).sum())
-        known = records.time_ns[records.time_ns != NEVER]
-        if len(known):
-            self._spans(int(known.min()), int(known.max()))
+    @property
+    def cut_frames(self) -> int:
+        """How many are shorter in the log than they were on the wire."""
+        return int(self._span[0])
 
-    def _spans(self, start_ns: int | None, end_ns: int | None) -> None:
-        self.start_ns = min((ns for ns in (self.start_ns, start_ns) if ns is not None), default=None)
-        self.end_ns = max((ns for ns in (self.end_ns, end_ns) if ns is not None), default=None)
+    @property
+    def start_ns(self) -> int | None:
+        """The first time of any frame; None where none has one."""
+        return int(self._span[1]) if self._span[2] != NEVER else None
+
+    @property
+    def end_ns(self) -> int | None:
+        """The last time of any frame."""
+        return int(self._span[2]) if self._span[2] != NEVER else None
 
     def grouped(self) -> Grouped:
         """The rows of each key; nothing may be added afterwards."""

@@ -34,14 +34,13 @@ class _Turns:
                 return None
         try:
             records = next(self._found, None)
-            kept = records.held() if records is not None else None
         except BaseException as error:  # the thread that has asked for all raises it
-            kept, self.error = None, error
+            records, self.error = None, error
         with self._changed:
             self._next += 1
-            self._ended = kept is None
+            self._ended = records is None
             self._changed.notify_all()
-        return kept
+        return records
 
     def wait(self, number: int) -> None:
         """Until all before `number` are parsed."""

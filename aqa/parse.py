@@ -208,6 +208,16 @@ def _write(out, data, at, body, last, payload, time_ns, which, one, two):  # typ
     out[3] = uint64(which | primary << 32)
 
 
+@compiled("void(int64[::1], int64[::1], int64[::1], int64[::1])")
+def span_kernel(captured, wire, time_ns, span):  # type: ignore[no-untyped-def]
+    """Add to records that are shorter than they were on the wire, and extend the first and last time of any."""
+    for i in range(len(time_ns)):
+        span[0] += captured[i] < wire[i]
+        if time_ns[i] != _NEVER:
+            span[1] = min(span[1], time_ns[i])
+            span[2] = max(span[2], time_ns[i])
+
+
 _SIGNATURE = (
     "UniTuple(int64, 5)(Tuple((uint8[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])), int64,"
     " boolean, int64, Tuple((uint64[:, ::1], int32[::1], uint64[:, ::1])), Tuple((uint64[::1],"

@@ -113,7 +113,7 @@ class _File:
             n, at, lie = _walk_kernel(piece.data, piece.used, self.big, self.tick_ns, self.header, self.out)
             piece.used = at
             if n:
-                offset, captured, wire, time_ns = (row[:n] for row in self.out)
+                offset, captured, wire, time_ns = self.out[:, :n].copy()
                 self.time_ns = int(time_ns[-1])
                 yield Records(piece.data, offset, captured, wire, np.full(n, self.link), time_ns, lies=self.lies)
                 self.lies = 0

@@ -186,7 +186,7 @@ class _File:
             )
             self.lies += lies
             if n:
-                offset, captured, wire, link, time_ns = (row[:n] for row in self.out)
+                offset, captured, wire, link, time_ns = self.out[:, :n].copy()
                 yield Records(piece.data, offset, captured, wire, link, time_ns, lies=self.lies)
                 self.lies = 0
             if why == _DECLARATION:
