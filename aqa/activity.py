@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aqa.measures.slots import Slots, slots_of
-from aqa.model import HOP_S, NO_LEVEL, Doubles, Flags, Ints, Stream
+from aqa.model import HOP_S, Doubles, Flags, Ints
 from aqa.picker import merge, true_runs
+from aqa.stream_model import NO_LEVEL, Stream
 from aqa.whole import Spans
 
 Kind = Literal["level", "size", "talkspurt"]

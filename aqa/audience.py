@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from aqa.model import Analysis, Doubles, utc_ns
+from aqa.event_model import Analysis
+from aqa.model import Doubles, utc_ns
 from aqa.whole import Values
 
 Rooms = tuple[tuple[str, float, float], ...]

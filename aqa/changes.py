@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aqa.measures.slots import Slots
-from aqa.model import Stream
 from aqa.playout import Played
+from aqa.stream_model import Stream
 
 MAX_CHANGES = 50  # told of one stream: a sender that changes all the time must not fill the store
 

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from aqa import clicks, dips
-from aqa.model import HOP_S, Candidates, Doubles, Floats, Series, Track
+from aqa.model import HOP_S, Doubles, Floats
+from aqa.sound_model import Candidates, Series, Track
 from aqa.tables import schema
 
 HOPS_PER_S = round(1 / HOP_S)

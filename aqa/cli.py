@@ -4,7 +4,6 @@ Imports of what is heavy stand inside the commands, so that `aqa --help` answers
 """
 
 import gc
-import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -41,7 +40,10 @@ WRONG_INPUT, WRONG_USE, INTERRUPTED = 1, 2, 130
 
 def main() -> None:
     """Entry point of the command `aqa`."""
-    logging.basicConfig(level=os.environ.get("AQA_LOG", "WARNING"), format="%(message)s", stream=sys.stderr)
+    if level := os.environ.get("AQA_LOG"):  # without, Python itself prints warnings, and loads it for one only
+        import logging
+
+        logging.basicConfig(level=level, format="%(message)s", stream=sys.stderr)
     try:
         app()
     except BrokenPipeError:  # the reader of our output has gone, for example `aqa packets ... | head`

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from aqa.measures.trees import Trees, load, scores
-from aqa.model import Doubles, Flags, Floats, Track
+from aqa.model import Doubles, Flags, Floats
+from aqa.sound_model import Track
 
 MODEL = Path(__file__).with_name("clicks.npz")
 MIN_SCORE = 2.8  # leaves 5 false alarms per hour of clean speech (PCM, 8 to 48 kHz) of the validation split

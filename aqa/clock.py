@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aqa.model import Floats, Hole, InputError
+from aqa.model import Floats, InputError
+from aqa.sound_model import Hole
 
 TOLERANCE_S = 0.06  # three 20 ms packets: what containers' own rounding and pre-skip were seen to reach
 LEAST_S = 0.009  # where times are exact: the shortest packet of a room is 10 ms, Matroska rounds to 1 ms

@@ -13,7 +13,8 @@ import numpy as np
 from aqa.decode import open_recording
 from aqa.measures import coarse
 from aqa.measures.vantage import Alignment, alignment, delays, mono_16k
-from aqa.model import Doubles, Floats, Track
+from aqa.model import Doubles, Floats
+from aqa.sound_model import Track
 from aqa.timeline import Clock, Measured
 
 LEAST_OVERLAP_S = 20.0  # `coarse` needs as much

@@ -8,8 +8,9 @@ from aqa.decode_av import AvDecoder
 from aqa.decode_chain import ChainDecoder
 from aqa.decode_pcm import PcmDecoder
 from aqa.decode_rtp import RtpDecoder, is_sound
-from aqa.model import Block, InputError, Media
+from aqa.model import InputError
 from aqa.playlist import PlaylistDecoder
+from aqa.sound_model import Block, Media
 
 MEDIA_SUFFIXES = frozenset(
     {

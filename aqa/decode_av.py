@@ -17,7 +17,8 @@ import numpy as np
 from aqa.clock import LEAST_S, Clock, check_format
 from aqa.ends import cut_short
 from aqa.frame_times import Damage, jitter_s, steady
-from aqa.model import Block, Claim, Floats, InputError, Media, utc_ns
+from aqa.model import Floats, InputError, utc_ns
+from aqa.sound_model import Block, Claim, Media
 
 FORMATS = (
     "aac,ac3,aiff,alaw,amr,amrnb,amrwb,ape,asf,au,avi,caf,eac3,flac,flv,g722,gsm,matroska,webm,mka,mov,mp4,m4a,3gp,"

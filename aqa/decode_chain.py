@@ -11,8 +11,9 @@ from pathlib import Path
 
 from aqa.clock import Clock
 from aqa.decode_av import AvDecoder
-from aqa.model import Block, Claim, InputError, Media
+from aqa.model import InputError
 from aqa.ogg import Link, Slice, links
+from aqa.sound_model import Block, Claim, Media
 
 MOST_LINKS = 10_000  # a file that claims more is no recording
 NOT_ENDED = (

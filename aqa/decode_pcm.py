@@ -14,7 +14,8 @@ import soundfile
 from aqa.clock import Clock, check_format
 from aqa.decode_av import CUT_SHORT, AvDecoder
 from aqa.flac import CHECKSUM, damaged_frames
-from aqa.model import Block, InputError, Media, utc_ns
+from aqa.model import InputError, utc_ns
+from aqa.sound_model import Block, Media
 
 BLOCK = 1 << 16
 """Frames read at once."""

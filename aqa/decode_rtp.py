@@ -18,8 +18,9 @@ from aqa.chunks import DamagedError
 from aqa.clock import CHANNELS, JUMP_LIMIT_S, check_format
 from aqa.formats import jitsi_multitrack, mjr
 from aqa.frames import Records
-from aqa.model import Block, Hole, InputError, Media
+from aqa.model import InputError
 from aqa.rtp_track import RtpTrack, Voice
+from aqa.sound_model import Block, Hole, Media
 from aqa.sound_packets import RATES_HZ, RED, Part, primary
 
 WINDOW_S = 1.0  # length of a block

@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from aqa.model import KINDS, Finding, Media, Source, StatsTrack, Stream, Track
+from aqa.model import KINDS, Finding, Source
+from aqa.stream_model import StatsTrack, Stream
 
 if TYPE_CHECKING:  # a table of streams needs their thresholds alone
     from aqa.align import Aligned
     from aqa.playout import Played
+    from aqa.sound_model import Media, Track
     from aqa.whole import Whole
 
 HEADINGS = ("What it finds", "Why it matters", "What fools it", "Thresholds and their source", "What to do")

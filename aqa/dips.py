@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aqa.measures.trees import Trees, load, scores
-from aqa.model import Candidates, Doubles, Flags, Floats, Ints, Track
+from aqa.model import Doubles, Flags, Floats, Ints
+from aqa.sound_model import Candidates, Track
 
 MODEL = Path(__file__).with_name("dips.npz")
 FLOOR_DBFS = -120.0  # stands for a floor that was not measured: nothing sounds there

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from aqa.model import Doubles, RunTable
+from aqa.model import Doubles
+from aqa.sound_model import RunTable
 
 HARD_DB = -26.5  # harder side plus 0.7 times the softer; where it comes from stands in `detectors/dropout.py`
 QUIET_SIDE_DB = -20.0

@@ -10,9 +10,11 @@ from aqa.activity import activity, loud
 from aqa.history import Line, Point
 from aqa.known import CLOCK_ERROR_S, Known
 from aqa.measures.dead_air import dead_air
-from aqa.model import HOP_S, Finding, Flags, Stream, StreamRow, Track, utc_ns
+from aqa.model import HOP_S, Finding, Flags, utc_ns
 from aqa.picker import true_runs
 from aqa.second_view import elsewhere
+from aqa.sound_model import Track
+from aqa.stream_model import Stream, StreamRow
 from aqa.timeline import Clock, Measured, duration
 from aqa.whole import Heard, Room, Said, Sent, Spans, Values, Whole, union
 

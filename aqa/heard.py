@@ -10,8 +10,8 @@ from aqa.emodel import Estimate, Row, estimate, row_for
 from aqa.measures.bins import spread, tally
 from aqa.measures.loss import LossRuns, burst_ratio
 from aqa.measures.slots import Slots
-from aqa.model import Stream
 from aqa.playout import CAUSES, MAX_SECONDS, SWEEP_MS, Played, Playout, advice, concealed_seconds, sweep_slots
+from aqa.stream_model import Stream
 
 INTERVAL_S = 10.0  # of the worst interval's MOS: P.564 judges 8 to 20 s at a time
 MIN_INTERVAL_PACKETS = 50  # fewer expected packets say little: a loss would weigh 2 % and more

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from aqa.chunks import DamagedError
-from aqa.model import Stream
+from aqa.stream_model import Stream
 
 EARLIEST_NS = 694_224_000_000_000_000
 """1992: RTP is no older (RFC 1889 is of 1996), so an earlier time is a clock that was never set, and no UTC."""

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from aqa.detector import setting
-from aqa.model import Finding, Hole, Media, evidence
+from aqa.model import Finding, evidence
+from aqa.sound_model import Hole, Media
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from aqa.audience import Audience
+from aqa.event_model import Analysis
 from aqa.grouped import clusters
 from aqa.joining import CAUSELESS, Cluster, Scene, recording_only, root_of, who_of
-from aqa.model import Analysis, Finding
+from aqa.model import Finding
 from aqa.scores import breaks_speech
 from aqa.whole import is_again
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from aqa.dead_capture import cut_capture
 from aqa.detector import Subject
+from aqa.event_model import Analysis
 from aqa.facts import event_facts
 from aqa.gather import Flow, FlowKey, flow_key, flow_of, known_of, whole_of
-from aqa.model import Analysis, Finding, SecondRow, StreamRow, evidence
+from aqa.model import Finding, SecondRow, evidence
 from aqa.on_the_way import placed_on_the_way
 from aqa.one_clock import Joined, one_clock
 from aqa.pauses import beside_others, of_the_room
@@ -26,6 +27,7 @@ from aqa.reported import joined
 from aqa.rows import event_row, loudest, packet_row, packet_seconds, recording_row, recording_seconds
 from aqa.second_view import left_out, second_facts
 from aqa.settings import Settings
+from aqa.stream_model import StreamRow
 from aqa.streams import stream_row, stream_seconds
 from aqa.timeline import Clock, Measured
 from aqa.told import history_rows

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aqa.chunks import head
-from aqa.model import InputError, StatsTrack, Stream, StreamRow
+from aqa.model import InputError
 from aqa.packets import OpenLog, is_packet_log, open_log
 from aqa.playout import Played
 from aqa.reported import joined
+from aqa.stream_model import StatsTrack, Stream, StreamRow
 from aqa.streams import stream_row
 
 if TYPE_CHECKING:

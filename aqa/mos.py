@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from aqa.model import HOP_S, Block, Doubles, Flags, Floats, Track
+from aqa.model import HOP_S, Doubles, Flags, Floats
+from aqa.sound_model import Block, Track
 from aqa.talk import talk
 
 RATE = 16_000  # of both models: what is above 8 kHz they do not hear

@@ -17,7 +17,8 @@ from aqa.measures import trees
 from aqa.measures.bands import HOPS as FRAMES_PER_S
 from aqa.measures.bands import decibels
 from aqa.measures.tones import TONES
-from aqa.model import Doubles, Floats, Track
+from aqa.model import Doubles, Floats
+from aqa.sound_model import Track
 
 MODEL = Path(__file__).with_name("music.npz")
 FIRST_BAND, LAST_BAND = 12, 19  # columns of the bands from 80 Hz to 900 Hz: what every channel has

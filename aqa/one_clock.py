@@ -10,8 +10,9 @@ from aqa.activity import Activity, activity
 from aqa.align import MIN_CONFIDENCE, Aligned, Alignment, Refused, align
 from aqa.compare import length_s, level_dbfs
 from aqa.known import CLOCK_ERROR_S
-from aqa.model import Doubles, Track
+from aqa.model import Doubles
 from aqa.second_view import to_first, to_second
+from aqa.sound_model import Track
 from aqa.timeline import Clock, Measured
 
 VANTAGES = ("recorder", "sfu-in", None, "sender", "receiver", "sfu-out")

@@ -14,11 +14,12 @@ from aqa.inventory import format_of, formats, short
 from aqa.lanes import fill
 from aqa.measures import rtp
 from aqa.measures.arrivals import Arrivals
-from aqa.model import InputError, Reported, Stream
-from aqa.packed import PackedStreams
+from aqa.model import InputError
+from aqa.packed_streams import PackedStreams
 from aqa.rtcp import Arrived, read_rtcp
 from aqa.sdp import Description, read_sdp
 from aqa.shares import in_shares
+from aqa.stream_model import Reported, Stream
 
 READS = "read"
 """What a module that reads packet logs has."""

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from aqa.detectors.low_level import OTHERS
-from aqa.model import HOP_S, Finding, Track
+from aqa.model import HOP_S, Finding
+from aqa.sound_model import Track
 from aqa.timeline import Clock, Measured
 
 TALKING = 0.1  # share of a pause in which others are in active speech: then somebody was talking

@@ -21,18 +21,21 @@ from pebble import ProcessPool
 from aqa import __version__
 from aqa.compare import Plan, compare, not_aligned, plans
 from aqa.decode import open_recording
+from aqa.event_model import EventRow
 from aqa.history import read_history
 from aqa.judge import judge
 from aqa.measures.track import measure
-from aqa.model import EventRow, InputError, Media, StatsLog, Track
+from aqa.model import InputError
 from aqa.mos import with_mos
 from aqa.packed import Packed
 from aqa.packets import PacketLog, read_log
 from aqa.recordings import MARKER, EventInput, discover
 from aqa.report.pages import report_event, write_index, write_trends
 from aqa.settings import Settings
+from aqa.sound_model import Media, Track
 from aqa.stats import read_stats_log
 from aqa.store import Store
+from aqa.stream_model import StatsLog
 from aqa.talk import with_talk
 from aqa.timeline import Compared, Input, Measured
 from aqa.trends import trend_rows

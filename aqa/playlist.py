@@ -11,8 +11,9 @@ from pathlib import Path
 from aqa.clock import Clock
 from aqa.decode_av import AvDecoder
 from aqa.m3u8 import Part, read_playlist
-from aqa.model import Block, Claim, InputError, Media
+from aqa.model import InputError
 from aqa.segments import Order
+from aqa.sound_model import Block, Claim, Media
 
 APART_S = 0.5
 """Dates that differ from what was decoded by less are the same: encoders' delay, #EXTINF rounded to 0.1 s."""

@@ -20,7 +20,8 @@ from aqa.measures.floor import NEVER
 from aqa.measures.neteq import THROWN_AWAY, WAITED_FOR, adaptive
 from aqa.measures.neteq_delay import PRESETS
 from aqa.measures.slots import Slots, slots_of
-from aqa.model import Doubles, Flags, Ints, Stream
+from aqa.model import Doubles, Flags, Ints
+from aqa.stream_model import Stream
 
 _Kind = TypeVar("_Kind", bound=np.generic)
 CAUSES = ("lost", "late", "nothing came")

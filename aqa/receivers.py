@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from aqa.measures.counters import audible_share, changes, elapsed_s, loss_share, total
-from aqa.model import SecondRow, StatsTrack, StreamRow
+from aqa.model import SecondRow
+from aqa.stream_model import StatsTrack, StreamRow
 from aqa.timeline import Clock, Measured
 
 MAX_SECONDS = 100_000  # rows for one track: over a day; a clock that lies must not fill the store

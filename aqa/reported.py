@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from aqa.model import NO_LEVEL, Stream, StreamRow, utc_text
+from aqa.model import utc_text
+from aqa.stream_model import NO_LEVEL, Stream, StreamRow
 
 MAX_PAUSE_S = 10.0  # between a stream and the one that goes on in its place: a restart of a client takes seconds
 EARLIEST_NS = 946_684_800_000_000_000  # 2000: senders without a clock count from when they started (RFC 3550 4)

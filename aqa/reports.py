@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from aqa.dialects import Direction, Poll, about_of, direction_of, epoch_ns, kind_of, ssrc_of, values_of
-from aqa.model import StatsTrack
+from aqa.stream_model import StatsTrack
 
 MOST_SAMPLES = 4_000_000  # over a thousand hours of one stream at one a second; what is held must have a limit
 MOST_TRACKS = 10_000

@@ -7,24 +7,16 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from aqa.detectors import clipping
+from aqa.event_model import EventRow
 from aqa.manifest import Manifest
 from aqa.measures.bands import bandwidth_hz
-from aqa.model import (
-    EventRow,
-    Finding,
-    Floats,
-    Media,
-    RecordingRow,
-    SecondRow,
-    StreamRow,
-    Track,
-    utc_ns,
-    utc_text,
-)
+from aqa.model import Finding, Floats, SecondRow, utc_ns, utc_text
 from aqa.receivers import unknown_of_listeners
 from aqa.scores import FORMULA, impairment, seconds_of_recording
 from aqa.settings import Settings
+from aqa.sound_model import Media, RecordingRow, Track
 from aqa.sound_rows import sound_columns
+from aqa.stream_model import StreamRow
 from aqa.timeline import Clock, Measured, duration
 
 CLOCKLESS = ("aac", "mp3", "ac3", "eac3", "amr", "amrnb", "amrwb")

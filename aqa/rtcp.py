@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from aqa.model import Reported
+from aqa.stream_model import Reported
 
 SR, RR, SDES, BYE, XR = 200, 201, 202, 203, 207
 _NTP_EPOCH_S = 2_208_988_800  # from 1900 to 1970

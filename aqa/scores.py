@@ -20,7 +20,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aqa.model import HOP_S, Finding, Flags, Floats, SecondRow, Track
+from aqa.model import HOP_S, Finding, Flags, Floats, SecondRow
+from aqa.sound_model import Track
 
 FORMULA = "impaired-seconds/2"
 SEVERE_S = 0.05  # more than this of a second: 5 %, RFC 7294 severely concealed seconds

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from aqa.detector import Subject
 from aqa.hints import utc
 from aqa.logs import row_of
-from aqa.model import Finding, StatsTrack, Stream, StreamRow, utc_text
+from aqa.model import Finding, utc_text
 from aqa.playout import Played, play
 from aqa.settings import Settings
+from aqa.stream_model import StatsTrack, Stream, StreamRow
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 
 from aqa.measures.loudness import heard, together
 from aqa.measures.pair import same
-from aqa.model import Media, Track
+from aqa.sound_model import Media, Track
 
 RATED = (
     "plcmos",

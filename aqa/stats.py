@@ -6,8 +6,9 @@ from pathlib import Path
 
 from aqa import chunks
 from aqa.inventory import format_of, formats, short
-from aqa.model import InputError, StatsLog
+from aqa.model import InputError
 from aqa.reports import Collector
+from aqa.stream_model import StatsLog
 
 READS = "read_stats"
 """What a module that reads stats dumps has."""

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from aqa.model import InputError, StatsLog
+from aqa.model import InputError
 from aqa.reports import Collector
+from aqa.stream_model import StatsLog
 
 NOTHING = "no audio stream of a listener or speaker in it"
 

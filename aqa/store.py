@@ -12,18 +12,11 @@ from typing import Any, TypeVar
 import polars as pl
 
 from aqa import channel_tables
+from aqa.event_model import Analysis, EventRow, HistoryRow
 from aqa.files import write
-from aqa.model import (
-    Analysis,
-    EventRow,
-    Finding,
-    HistoryRow,
-    InputError,
-    RecordingRow,
-    SecondRow,
-    StreamRow,
-    Track,
-)
+from aqa.model import Finding, InputError, SecondRow
+from aqa.sound_model import RecordingRow, Track
+from aqa.stream_model import StreamRow
 from aqa.tables import frame
 
 Row = TypeVar("Row")

@@ -13,9 +13,10 @@ from aqa.heard import estimate_columns, playout_columns
 from aqa.measures import delay, loss, rtp, skew
 from aqa.measures.bins import quantiles, spread
 from aqa.measures.order import order_of
-from aqa.model import SecondRow, Stream, StreamRow
+from aqa.model import SecondRow
 from aqa.playout import MAX_SECONDS, Buffer, Played, play
 from aqa.reported import reported_columns
+from aqa.stream_model import Stream, StreamRow
 
 
 def stream_row(

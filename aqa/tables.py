@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from aqa.model import TABLES
+from aqa.event_model import TABLES
 
 _DTYPES: dict[Any, Any] = {str: pl.String, int: pl.Int64, float: pl.Float64, bool: pl.Boolean}
 _OF_A_CHANNEL = {"recording": pl.Categorical, "channel": pl.UInt8}

@@ -24,8 +24,9 @@ import numpy as np
 from aqa.measures import trees
 from aqa.measures.bands import HOPS as FRAMES_PER_S
 from aqa.measures.bands import decibels
-from aqa.model import HOP_S, Doubles, Flags, Floats, Series, Track
+from aqa.model import HOP_S, Doubles, Flags, Floats
 from aqa.picker import Rule, pick
+from aqa.sound_model import Series, Track
 
 FIRST_BAND = 12  # column of the bands from 80 Hz on
 NOTHING_DB = -127.0  # stands for bands that are not there

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 from aqa.history import History
 from aqa.measures.vantage import Alignment
-from aqa.model import Claim, Media, StatsLog, Track, utc_ns, utc_text
+from aqa.model import utc_ns, utc_text
 from aqa.packets import PacketLog
 from aqa.recordings import EventInput
+from aqa.sound_model import Claim, Media, Track
+from aqa.stream_model import StatsLog
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from aqa.model import HistoryRow, Ints
+from aqa.event_model import HistoryRow
+from aqa.model import Ints
 from aqa.whole import Said, Values, Whole
 
 MOST_POINTS = 2_000  # of one series: more than a page has columns

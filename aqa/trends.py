@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from aqa.detector import registry
-from aqa.model import EventRow
+from aqa.event_model import EventRow
 from aqa.store import Store
 from aqa.tables import frame
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aqa.decode import Decoder
-from aqa.model import HOP_S, Block, Floats, Track
+from aqa.model import HOP_S, Floats
 from aqa.picker import Rule, pick
+from aqa.sound_model import Block, Track
 
 RATE = 16_000  # of the model
 WINDOW = 512  # samples of the model's window: 32 ms

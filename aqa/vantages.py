@@ -12,7 +12,7 @@ import numpy as np
 
 from aqa.measures.legs import Lacking, Matched, Way, lacking, later_by_jitter, matched, way
 from aqa.measures.loss import loss_runs
-from aqa.model import Stream
+from aqa.stream_model import Stream
 from aqa.timeline import Measured
 
 RANK = {"sender": 0, "sfu-in": 1, "sfu-out": 2, "receiver": 3, "recorder": 3}

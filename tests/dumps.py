@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from aqa.model import StatsTrack
+from aqa.stream_model import StatsTrack
 
 START_MS = 1_700_000_000_000
 RATE = 48_000

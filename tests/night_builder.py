@@ -6,7 +6,8 @@ import json
 import numpy as np
 from report_builder import analysis, dropout, event, loss, recording, stream
 
-from aqa.model import HistoryRow, SecondRow, evidence
+from aqa.event_model import HistoryRow
+from aqa.model import SecondRow, evidence
 from aqa.report import verdict
 
 NAMES = ("alice", "bob", "carol")

@@ -12,8 +12,9 @@ import numpy as np
 
 from aqa.measures import rtp
 from aqa.measures.dips import Dips
-from aqa.model import NO_LEVEL, Doubles, Floats, Ints, Stream
+from aqa.model import Doubles, Floats, Ints
 from aqa.opus import VOIP, Decoder, Encoder
+from aqa.stream_model import NO_LEVEL, Stream
 
 RATE = 16_000
 FRAME = RATE // 50

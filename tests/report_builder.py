@@ -5,10 +5,13 @@ import json
 
 import numpy as np
 
-from aqa.model import Analysis, EventRow, Finding, RecordingRow, SecondRow, StreamRow, evidence
+from aqa.event_model import Analysis, EventRow
+from aqa.model import Finding, SecondRow, evidence
 from aqa.report import verdict
 from aqa.scores import FORMULA
 from aqa.settings import Settings
+from aqa.sound_model import RecordingRow
+from aqa.stream_model import StreamRow
 
 START = "2026-11-16T09:00:00.000Z"
 ROOMS = [{"id": "monday", "opened": START, "closed": "2026-11-16T09:10:00.000Z"}]

@@ -9,7 +9,7 @@ import numpy as np
 
 from aqa.decode import open_recording
 from aqa.measures.track import measure
-from aqa.model import Block, Media, Track
+from aqa.sound_model import Block, Media, Track
 
 
 class Sound:

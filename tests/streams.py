@@ -6,7 +6,7 @@ import numpy as np
 from captures import START_NS, Packet
 
 from aqa.measures import rtp
-from aqa.model import Stream
+from aqa.stream_model import Stream
 
 
 def arrivals(packets: Sequence[Packet]) -> rtp.Arrivals:

@@ -9,7 +9,7 @@ from captures import Packet, talk
 from streams import stream
 
 from aqa.activity import LOST, NOTHING, activity, loud
-from aqa.model import NO_LEVEL
+from aqa.stream_model import NO_LEVEL
 
 OPUS = {111: "opus/48000/2"}
 

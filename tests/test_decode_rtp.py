@@ -17,11 +17,12 @@ from aqa.decode import open_recording
 from aqa.decode_rtp import RtpDecoder, is_sound
 from aqa.detector import registry
 from aqa.measures.track import measure
-from aqa.model import InputError, Track
+from aqa.model import InputError
 from aqa.opus import Encoder
 from aqa.pipeline import Options, analyze
 from aqa.recordings import discover
 from aqa.report.clips import read_span
+from aqa.sound_model import Track
 from aqa.sound_packets import primary
 from aqa.store import Store
 

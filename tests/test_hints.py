@@ -12,9 +12,9 @@ from streams import stream
 from aqa import hints, streams
 from aqa.detector import registry
 from aqa.measures import delay, skew
-from aqa.model import Stream
 from aqa.pipeline import Options, analyze
 from aqa.store import Store
+from aqa.stream_model import Stream
 
 
 def uneven() -> Stream:

@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from report_builder import analysis, dropout, event, loss
 
+from aqa.event_model import HistoryRow
 from aqa.incidents import incidents
 from aqa.joining import Scene, root_of
-from aqa.model import HistoryRow, SecondRow
+from aqa.model import SecondRow
 
 LOST = {"cause": "network_loss", "cause_confidence": 0.8}
 

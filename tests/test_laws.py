@@ -15,8 +15,10 @@ from streams import stream
 
 from aqa.detector import HEADINGS, registry
 from aqa.measures.track import OPTIONAL, measure
-from aqa.model import KINDS, Block, StatsTrack, Stream, Track
+from aqa.model import KINDS
 from aqa.playout import Buffer, Played, play
+from aqa.sound_model import Block, Track
+from aqa.stream_model import StatsTrack, Stream
 
 AUDIO = [item for item in registry().values() if item.subject is Track]
 STATS = [item for item in registry().values() if item.subject is StatsTrack]

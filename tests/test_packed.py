@@ -6,8 +6,8 @@ import numpy as np
 from captures import Packet, talk
 from streams import stream
 
-from aqa.model import Stream
-from aqa.packed import PackedStreams
+from aqa.packed_streams import PackedStreams
+from aqa.stream_model import Stream
 
 
 def same(one: Stream, other: Stream) -> bool:

@@ -11,7 +11,8 @@ from captures import START_NS, Packet, ethernet, frame, frames, ipv4, pcap, pcap
 from aqa import packets, streams
 from aqa.chunks import head
 from aqa.inventory import formats
-from aqa.model import InputError, StreamRow
+from aqa.model import InputError
+from aqa.stream_model import StreamRow
 
 
 def log_of(tmp_path: Path, raw: bytes, codecs: dict[int, str] | None = None) -> packets.PacketLog:

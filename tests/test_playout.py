@@ -15,8 +15,8 @@ from aqa import packets
 from aqa.measures import fixed, neteq
 from aqa.measures.neteq_delay import PRESETS
 from aqa.measures.slots import slots_of
-from aqa.model import Stream
 from aqa.playout import Buffer, Playout, advice, cause_share_s, concealed_seconds, play, sweep
+from aqa.stream_model import Stream
 
 FIXED, ADAPTIVE, OLDER = Buffer("fixed", 60.0), Buffer(), Buffer(preset="neteq-2019")
 BUFFERS = (FIXED, ADAPTIVE, OLDER)

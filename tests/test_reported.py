@@ -9,8 +9,8 @@ from captures import START_NS, frames, pcap, talk
 from streams import stream
 
 from aqa import packets
-from aqa.model import Reported, StreamRow
 from aqa.reported import joined, reported_columns
+from aqa.stream_model import Reported, StreamRow
 from aqa.streams import stream_row
 
 

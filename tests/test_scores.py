@@ -3,8 +3,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from aqa.model import Finding, Levels, RunTable, Track
+from aqa.model import Finding
 from aqa.scores import coverage, impairment, seconds_of_recording
+from aqa.sound_model import Levels, RunTable, Track
 
 
 def finding(start, end, kind="dropout", cause="not_measurable", channel=None):

@@ -7,9 +7,11 @@ import pytest
 from sound import noise, track
 
 from aqa import channel_tables
-from aqa.model import TABLES, Candidates, EventRow, InputError, Series
+from aqa.event_model import TABLES, EventRow
+from aqa.model import InputError
 from aqa.packed import Packed
 from aqa.pipeline import Options, analyze
+from aqa.sound_model import Candidates, Series
 from aqa.store import Store
 from aqa.tables import schema
 

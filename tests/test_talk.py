@@ -9,7 +9,7 @@ from sound import Sound, noise, tone
 from aqa import talk as module
 from aqa.decode import open_recording
 from aqa.measures.track import measure
-from aqa.model import Series
+from aqa.sound_model import Series
 from aqa.talk import features, talk, with_talk
 
 

@@ -5,9 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aqa import trends
-from aqa.model import Analysis, EventRow, Finding, StreamRow
+from aqa.event_model import Analysis, EventRow
+from aqa.model import Finding
 from aqa.settings import Settings
 from aqa.store import Store
+from aqa.stream_model import StreamRow
 
 
 def event(name, start, *, impaired=1, speech=1000, recordings=1, streams=0):

@@ -11,11 +11,11 @@ from streams import stream
 
 from aqa.incidents import incidents
 from aqa.measures.legs import matched
-from aqa.model import Reported
 from aqa.pipeline import Options, analyze
 from aqa.report.evidence import told
 from aqa.report.whole_rows import whole_event
 from aqa.store import Store
+from aqa.stream_model import Reported
 from aqa.vantages import Legs, View, _leg, packet_facts
 
 ALICE, BOB = 0xA11CE, 0xB0B

@@ -45,7 +45,8 @@ import numpy as np
 
 from aqa.detector import detector, setting
 from aqa.dips import APPLAUSE_PER_S, MEANING, MIN_SCORE, SURE_SCORE, TO_FLOOR_DB, confidence, dips
-from aqa.model import Finding, Track, evidence
+from aqa.model import Finding, evidence
+from aqa.sound_model import Track
 
 SHALLOW_DB = 20.0
 

@@ -44,8 +44,9 @@ from numpy.typing import NDArray
 
 from aqa.detector import detector, setting
 from aqa.measures.bands import HOPS, WALLS_KHZ, decibels, speech_of
-from aqa.model import Finding, Flags, Floats, Track, evidence
+from aqa.model import Finding, Flags, Floats, evidence
 from aqa.picker import Rule, pick
+from aqa.sound_model import Track
 
 WIDE_DB = 12.0  # a wall this low is none
 VOTERS = 25  # frames: half a second on both sides

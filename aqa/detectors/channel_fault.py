@@ -37,8 +37,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from aqa.detector import detector, setting
-from aqa.model import Doubles, Finding, Flags, Track, evidence
+from aqa.model import Doubles, Finding, Flags, evidence
 from aqa.picker import Rule, pick
+from aqa.sound_model import Track
 
 MARGIN_DB = 15.9  # ITU-T P.56 6.1
 

@@ -35,8 +35,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from aqa.detector import detector, setting
-from aqa.model import Finding, RunTable, Track, evidence
+from aqa.model import Finding, evidence
 from aqa.picker import merge
+from aqa.sound_model import RunTable, Track
 
 FULL_SCALE = 0.98
 STEEP_STEPS = 4.0

@@ -34,7 +34,8 @@ import numpy as np
 
 from aqa.detector import detector, setting
 from aqa.measures.skew import skew_ppm
-from aqa.model import Finding, Stream, evidence
+from aqa.model import Finding, evidence
+from aqa.stream_model import Stream
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ import numpy as np
 from aqa.detector import detector, setting
 from aqa.measures.bucket import Episode, episodes
 from aqa.measures.counters import audible_share, changes, elapsed_s, played_s
-from aqa.model import Finding, StatsTrack, evidence
+from aqa.model import Finding, evidence
+from aqa.stream_model import StatsTrack
 
 MEANING = "samples made up before playout, silent ones among them; of all samples played (W3C webrtc-stats)"
 _SHOWN = ("concealed_samples", "silent_concealed_samples", "samples_received", "packets_received", "packets_lost")

@@ -54,7 +54,8 @@ from typing import Literal
 import numpy as np
 
 from aqa.detector import detector, setting
-from aqa.model import Candidates, Doubles, Finding, Flags, Ints, Track, evidence
+from aqa.model import Doubles, Finding, Flags, Ints, evidence
+from aqa.sound_model import Candidates, Track
 
 FRAME_S = 0.02  # RFC 6716 2.1.4: the usual frame
 PHASE_S = 0.005  # how finely a candidate's start is known

@@ -33,8 +33,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from aqa.detector import detector, setting
-from aqa.model import Doubles, Finding, Track, evidence
+from aqa.model import Doubles, Finding, evidence
 from aqa.picker import Rule, pick
+from aqa.sound_model import Track
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,9 @@ import numpy as np
 
 from aqa.clicks import MEANING, MIN_SCORE, Limits, confidence, heard, judged
 from aqa.detector import detector, setting
-from aqa.model import Finding, Track, evidence
+from aqa.model import Finding, evidence
 from aqa.picker import merge
+from aqa.sound_model import Track
 
 SHOWN = (
     "match_isolation_db", "match_over_high_db", "error_isolation_db", "sharpness", "impulse_share", "width_samples",

@@ -50,7 +50,8 @@ import numpy as np
 from aqa.detector import detector, setting
 from aqa.dips import APPLAUSE_PER_S, MEANING, SURE_SCORE, TO_FLOOR_DB, confidence, dips
 from aqa.edges import HARD_DB, hardness
-from aqa.model import Finding, Flags, RunTable, Track, evidence
+from aqa.model import Finding, Flags, evidence
+from aqa.sound_model import RunTable, Track
 
 ZERO = 4 * 2.0**-15  # four steps of 16 bits: converters' idle pattern
 FULL_SCALE = 0.98  # a value held there is clipping

@@ -33,7 +33,8 @@ from itertools import pairwise
 import numpy as np
 
 from aqa.detector import detector, setting
-from aqa.model import Finding, Ints, Stream, evidence
+from aqa.model import Finding, Ints, evidence
+from aqa.stream_model import Stream
 
 
 @dataclass(frozen=True)

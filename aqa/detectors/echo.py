@@ -35,7 +35,8 @@ import numpy as np
 
 from aqa.detector import detector, setting
 from aqa.measures.tones import ECHO, ECHO_S
-from aqa.model import Doubles, Finding, Track, evidence
+from aqa.model import Doubles, Finding, evidence
+from aqa.sound_model import Track
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aqa.detector import detector, setting
-from aqa.model import Finding, Media, evidence
+from aqa.model import Finding, evidence
+from aqa.sound_model import Media
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,9 @@ import numpy as np
 
 from aqa.detector import detector, setting
 from aqa.measures.mains import HARMONICS, HUM, HUM_S, MAINS_HZ, QUARTERS
-from aqa.model import Doubles, Finding, Flags, Track, evidence
+from aqa.model import Doubles, Finding, Flags, evidence
 from aqa.picker import true_runs
+from aqa.sound_model import Track
 
 SAME_BASE_HZ = 0.05
 LOW = 3  # the first harmonics

@@ -33,7 +33,8 @@ import numpy as np
 
 from aqa.detector import detector, setting
 from aqa.measures.counters import changes, elapsed_s
-from aqa.model import Finding, StatsTrack, evidence
+from aqa.model import Finding, evidence
+from aqa.stream_model import StatsTrack
 
 MEANING = "concealments of 150 ms or longer, and their time in s (libwebrtc)"
 _SHOWN = ("interruptions", "interruption_s", "packets_received", "packets_lost")

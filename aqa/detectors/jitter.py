@@ -32,8 +32,9 @@ import numpy as np
 
 from aqa.detector import detector, setting
 from aqa.measures.delay import jitter_ms
-from aqa.model import Doubles, Finding, Severity, Stream, evidence
+from aqa.model import Doubles, Finding, Severity, evidence
 from aqa.picker import Rule, pick
+from aqa.stream_model import Stream
 
 
 @dataclass(frozen=True)

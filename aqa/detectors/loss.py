@@ -34,7 +34,8 @@ from dataclasses import dataclass
 
 from aqa.detector import detector, setting
 from aqa.measures.loss import LossRuns, burst_groups, loss_runs
-from aqa.model import Finding, Severity, Stream, evidence
+from aqa.model import Finding, Severity, evidence
+from aqa.stream_model import Stream
 
 
 @dataclass(frozen=True)

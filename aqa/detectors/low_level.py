@@ -35,7 +35,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from aqa.detector import detector, setting
-from aqa.model import HOP_S, Finding, Track, evidence
+from aqa.model import HOP_S, Finding, evidence
+from aqa.sound_model import Track
 
 OTHERS = "others_speech_dbfs"
 """Fact of a track: the median active speech level of the other tracks of its event, where there are any."""

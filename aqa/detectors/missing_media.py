@@ -33,7 +33,8 @@ from collections.abc import Iterator
 
 from aqa.detector import detector
 from aqa.holes import Settings, findings_of
-from aqa.model import Finding, Media
+from aqa.model import Finding
+from aqa.sound_model import Media
 
 
 @detector(Settings)

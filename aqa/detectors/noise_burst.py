@@ -40,8 +40,9 @@ from numpy.typing import NDArray
 from aqa.detector import detector, setting
 from aqa.dips import APPLAUSE_PER_S, onsets_per_s
 from aqa.measures.bands import EDGES_HZ, HOPS, WALLS_KHZ, decibels
-from aqa.model import Candidates, Doubles, Finding, Floats, Track, evidence
+from aqa.model import Doubles, Finding, Floats, evidence
 from aqa.picker import Rule, pick
+from aqa.sound_model import Candidates, Track
 
 LOWEST = 4  # of the half-octaves: from 371 Hz on; those below hold one or two bins
 BRIDGE_HOPS = 1

@@ -33,7 +33,8 @@ import numpy as np
 from aqa.detector import detector, setting
 from aqa.measures.bucket import episodes
 from aqa.measures.counters import changes, elapsed_s, played_s, synthesized_share
-from aqa.model import Finding, StatsTrack, evidence
+from aqa.model import Finding, evidence
+from aqa.stream_model import StatsTrack
 
 MEANING = "time made up because the device ran dry, of all time played, in s (W3C webrtc-stats media-playout)"
 _SHOWN = ("synthesized_s", "synthesized_events", "samples_s")

@@ -32,7 +32,8 @@ import numpy as np
 
 from aqa.detector import detector, setting
 from aqa.measures.rtp import reorder_extents, reordered
-from aqa.model import Doubles, Finding, Ints, Stream, evidence
+from aqa.model import Doubles, Finding, Ints, evidence
+from aqa.stream_model import Stream
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ from typing import Literal
 import numpy as np
 
 from aqa.detector import detector, setting
-from aqa.model import Candidates, Doubles, Finding, Flags, Track, evidence
+from aqa.model import Doubles, Finding, Flags, evidence
+from aqa.sound_model import Candidates, Track
 
 
 @dataclass(frozen=True)

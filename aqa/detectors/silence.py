@@ -41,8 +41,9 @@ import numpy as np
 
 from aqa.detector import detector, setting
 from aqa.edges import HARD_DB, hardness, longest
-from aqa.model import HOP_S, Finding, Floats, Severity, Track, evidence
+from aqa.model import HOP_S, Finding, Floats, Severity, evidence
 from aqa.picker import Rule, Runs, pick, true_runs
+from aqa.sound_model import Track
 
 DIGITAL_DBFS = -190.0
 DIGITAL_SHARE = 0.9  # of a stretch: a fade at its ends may be part of it

@@ -35,7 +35,8 @@ import numpy as np
 
 from aqa.detector import detector, setting
 from aqa.measures.delay import pauses_ms
-from aqa.model import Doubles, Finding, Stream, evidence
+from aqa.model import Doubles, Finding, evidence
+from aqa.stream_model import Stream
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from aqa.detector import detector, setting
-from aqa.model import Finding, Stream, evidence
+from aqa.model import Finding, evidence
+from aqa.stream_model import Stream
 
 
 @dataclass(frozen=True)

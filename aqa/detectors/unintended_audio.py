@@ -39,9 +39,10 @@ import numpy as np
 from aqa import music
 from aqa.detector import detector, setting
 from aqa.measures.tones import TONES
-from aqa.model import Doubles, Finding, Flags, Track, evidence
+from aqa.model import Doubles, Finding, Flags, evidence
 from aqa.music import MEANING, MIN_SCORE
 from aqa.picker import Rule, pick
+from aqa.sound_model import Track
 
 SPECTRUM_S = 2  # what each second's row looks at: the last second of a run reaches one further
 SOUND_DB = -45.0  # less than that under active speech is no sound

@@ -25,7 +25,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from aqa.detector import detector
-from aqa.model import Finding, Media, evidence
+from aqa.model import Finding, evidence
+from aqa.sound_model import Media
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from typing import Any
 from aqa.chunks import DamagedError
 from aqa.dialects import epoch_ns
 from aqa.jsontext import BOM, document, lines, parse
-from aqa.model import InputError, StatsLog
+from aqa.model import InputError
 from aqa.reports import Collector, TooMuchError
 from aqa.statslog import Reading
+from aqa.stream_model import StatsLog
 
 _TYPES = (
     rb"codec|inbound-?rtp|outbound-?rtp|remote-inbound-rtp|remote-outbound-rtp|media-source|media-playout|"

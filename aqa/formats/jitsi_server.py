@@ -13,9 +13,9 @@ from typing import Any
 from aqa.chunks import DamagedError
 from aqa.dialects import epoch_ns, safe
 from aqa.jsontext import BOM, lines, number, parse
-from aqa.model import StatsLog
 from aqa.reports import Collector, Sample, TooMuchError
 from aqa.statslog import Reading
+from aqa.stream_model import StatsLog
 
 _HEAD = re.compile(rb'\s*\{\s*"statsSessionId"\s*:')
 _TRACKER = "Node Incoming statistics tracker"

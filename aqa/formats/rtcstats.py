@@ -14,9 +14,9 @@ from typing import Any
 from aqa.chunks import DamagedError
 from aqa.dialects import epoch_ns
 from aqa.jsontext import BOM, lines, number, parse
-from aqa.model import StatsLog
 from aqa.reports import Collector, TooMuchError
 from aqa.statslog import Reading
+from aqa.stream_model import StatsLog
 
 _MAGIC = b"RTCStatsDump"
 _GET_STATS, _CREATE = ("g", "1", "getStats"), ("39", "create")

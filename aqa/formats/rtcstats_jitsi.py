@@ -14,9 +14,9 @@ from typing import Any
 from aqa.chunks import DamagedError
 from aqa.dialects import epoch_ns, safe
 from aqa.jsontext import BOM, lines, parse
-from aqa.model import StatsLog
 from aqa.reports import MOST_STATS, Collector, TooMuchError
 from aqa.statslog import Reading
+from aqa.stream_model import StatsLog
 
 _METHODS = (
     rb"connectionInfo|navigator\.\w+\.\w+|identity|create\w*|constraints|logs|getstats|getStats|close|on[a-z]+|"

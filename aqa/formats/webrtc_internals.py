@@ -14,9 +14,10 @@ from typing import Any
 
 from aqa.dialects import epoch_ns
 from aqa.jsontext import BOM, document, number, parse
-from aqa.model import InputError, StatsLog, utc_ns
+from aqa.model import InputError, utc_ns
 from aqa.reports import MOST_SAMPLES, Collector, TooMuchError
 from aqa.statslog import Reading
+from aqa.stream_model import StatsLog
 
 _HEAD = re.compile(rb'\s*\{\s*"(PeerConnections|peerConnections|getUserMedia|UserAgent|UserAgentData)"\s*:')
 

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from aqa.compiled import compiled
 from aqa.measures.measure import Found
-from aqa.model import Flags, Floats, Series, Track
+from aqa.model import Flags, Floats
+from aqa.sound_model import Series, Track
 
 HOPS = 25  # in a second
 WINDOW_S = 1024 / 48_000  # 21 ms

@@ -18,8 +18,9 @@ from aqa.measures.concealment_kernels import ALIKE, BAND, COLUMNS, HIGH, LEVEL, 
 from aqa.measures.concealment_rows import HOPS_A_SECOND, Features
 from aqa.measures.measure import Found
 from aqa.measures.trees import Trees, load
-from aqa.model import Candidates, Flags, Floats, Series
+from aqa.model import Flags, Floats
 from aqa.picker import merge, true_runs
+from aqa.sound_model import Candidates, Series
 
 WAYS = ("celt", "silk")
 MODELS = tuple(Path(__file__).with_name(f"concealment_{way}.npz") for way in WAYS)

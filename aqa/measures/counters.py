@@ -6,7 +6,8 @@ sample ends none (NaN). An interval is not judged (NaN) where no time passed or 
 
 import numpy as np
 
-from aqa.model import Doubles, Flags, StatsTrack
+from aqa.model import Doubles, Flags
+from aqa.stream_model import StatsTrack
 
 WRAP = 2.0**32
 _WRAP_STEP = 2.0**24  # a wrapped counter went on by less: 5 minutes of samples at 48 kHz

@@ -6,8 +6,9 @@ a hole from detectors of sound: it fades its last sound out and in again.
 
 import numpy as np
 
-from aqa.model import NO_LEVEL, Doubles, Flags, Stream
+from aqa.model import Doubles, Flags
 from aqa.picker import true_runs
+from aqa.stream_model import NO_LEVEL, Stream
 
 DEAD_DBOV = -100  # a step of 16 bits is -98 dB of full scale: what is lower was digital silence, no quiet room
 SHORTEST_S, LONGEST_S = 0.08, 2.0  # under a few packets: rounding of levels; over two seconds: a mute

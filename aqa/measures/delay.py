@@ -7,7 +7,8 @@ import numpy as np
 
 from aqa.compiled import compiled, int64, uint64
 from aqa.measures.window import least_after
-from aqa.model import Doubles, Ints, Stream
+from aqa.model import Doubles, Ints
+from aqa.stream_model import Stream
 
 WINDOW_S = 2.0  # NetEq's history for relative arrival delay (decision_logic.cc, kPacketHistorySizeMs)
 MAX_MARKER_SHARE = 0.2

@@ -11,7 +11,8 @@ import numpy as np
 
 from aqa.measures import dips_kernels as kernels
 from aqa.measures.measure import Found
-from aqa.model import Candidates, Floats, Ints, Series
+from aqa.model import Floats, Ints
+from aqa.sound_model import Candidates, Series
 
 _BANDS = ("all", "high", "top")
 COLUMNS = (

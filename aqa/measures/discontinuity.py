@@ -7,7 +7,8 @@ import numpy as np
 from aqa.measures import discontinuity_kernels as kernels
 from aqa.measures.measure import Found
 from aqa.measures.whitening import Whitening
-from aqa.model import Candidates, Doubles, Floats, Ints
+from aqa.model import Doubles, Floats, Ints
+from aqa.sound_model import Candidates
 
 COLUMNS = (
     *(f"{of}_{over}_db" for of in ("error", "match")

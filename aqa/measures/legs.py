@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from aqa.measures.delay import relative_delay_ms
 from aqa.measures.loss import LossRuns, loss_runs
 from aqa.measures.skew import MIN_SKEW_SPAN_S, floor_slope
-from aqa.model import Doubles, Flags, Ints, Stream
+from aqa.model import Doubles, Flags, Ints
+from aqa.stream_model import Stream
 
 MIN_MATCHED = 50  # one second of speech: less says nothing of delay, and nothing of a way
 MIN_SHARE = 0.5  # of the packets of either log from the first match to the last: what was lost, the other has

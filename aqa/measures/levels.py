@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aqa.compiled import compiled, inlined
-from aqa.model import HOP_S, Floats, Levels
+from aqa.model import HOP_S, Floats
+from aqa.sound_model import Levels
 
 MARGIN_DB = 15.9  # ITU-T P.56 6.1: margin between threshold and active level
 HANGOVER_HOPS = round(0.2 / HOP_S)  # ITU-T P.56 table 1: hangover time 0.2 s

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from aqa.compiled import compiled, inlined, int64, uint64
 from aqa.measures.bins import quantiles
 from aqa.measures.delay import relative_delay_at_ms
-from aqa.model import Doubles, Ints, Stream
+from aqa.model import Doubles, Ints
+from aqa.stream_model import Stream
 
 GMIN = 16  # RFC 3611 4.7.2: recommended
 DEFAULT_FRAME_S = 0.02

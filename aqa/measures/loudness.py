@@ -12,7 +12,8 @@ import numpy as np
 
 from aqa.compiled import compiled
 from aqa.measures.measure import Found
-from aqa.model import Doubles, Floats, Series
+from aqa.model import Doubles, Floats
+from aqa.sound_model import Series
 
 HOP_S = 0.1  # BS.1770-5 annex 1: gating blocks of 400 ms overlap by 75 %; Tech 3342 2.2: windows at 10 Hz
 OFFSET_LU = -0.691  # BS.1770-5 annex 1, equation 2: a 997 Hz sine at 0 dBFS in one channel reads -3.01

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from aqa.model import Candidates, Floats, Series
+from aqa.model import Floats
+from aqa.sound_model import Candidates, Series
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from aqa.compiled import compiled
 from aqa.measures.measure import Found
-from aqa.model import Floats, Series
+from aqa.model import Floats
+from aqa.sound_model import Series
 
 STEP = 2.0**-24  # sums are of whole steps: integers add up to the same in any order, so chunks change nothing
 LARGEST = 127.0  # full scale 1: more can't be counted in steps; float files hold such values by error alone

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from aqa.compiled import compiled, uint64
-from aqa.model import Stream
+from aqa.stream_model import Stream
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 import numpy as np
 
 from aqa.compiled import compiled
-from aqa.model import Doubles, Floats, Series
+from aqa.model import Doubles, Floats
+from aqa.sound_model import Series
 
 COLUMNS = ("own_power", "other_power", "product")
 

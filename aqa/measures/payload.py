@@ -7,7 +7,8 @@ time all along, which chance does not do.
 import numpy as np
 from numpy.typing import NDArray
 
-from aqa.model import NO_LEVEL, Ints
+from aqa.model import Ints
+from aqa.stream_model import NO_LEVEL
 
 OPUS_HZ = 48_000  # RFC 7587 4.1: RTP time always counts at 48 kHz
 MIN_AGREEING = 0.95

@@ -13,7 +13,8 @@ import numpy as np
 
 from aqa.compiled import compiled, inlined
 from aqa.measures.measure import Found
-from aqa.model import Candidates, Doubles, Floats, Ints
+from aqa.model import Doubles, Floats, Ints
+from aqa.sound_model import Candidates
 
 COLUMNS = ("lag_samples", "level_dbfs", "before_dbfs", "changing_share", "own_period", "same_before")
 """Lag; level of what is repeated, and of what came before it; share of its samples that differ from the one

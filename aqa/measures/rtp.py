@@ -15,7 +15,8 @@ from aqa.measures.arrivals import Arrivals
 from aqa.measures.clock import STATIC, infer_clock, named_clock
 from aqa.measures.payload import OPUS_HZ, is_opus, levels_dbov, opus_copies, red_type
 from aqa.measures.sequence import MAX_DROPOUT, extend, seen_before, small_steps, stretches, unwrap_time
-from aqa.model import Flags, Ints, Reported, Stream
+from aqa.model import Flags, Ints
+from aqa.stream_model import Reported, Stream
 
 MIN_PACKETS = 5  # fewer do not tell RTP from chance
 _STATIC_HZ = np.array([STATIC[kind][1] if kind in STATIC else 0 for kind in range(256)], np.int64)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from aqa.measures import kernels
-from aqa.model import Doubles, Floats, Ints, RunTable
+from aqa.model import Doubles, Floats, Ints
+from aqa.sound_model import RunTable
 
 CONSTANT_S = 0.002  # natural 16-bit sound holds exact zeros for up to 2.6 ms; detectors ask for more
 CONTEXT_S = 0.01

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aqa.compiled import compiled, int64, uint64
-from aqa.model import Doubles, Stream
+from aqa.model import Doubles
+from aqa.stream_model import Stream
 
 MAX_BEND_S = 0.005  # between a half and the whole: the hull's own error is under 1 ms, queues that move are not
 BLOCK = 32  # points: with more, more lie under the line; with fewer, there are more lines

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from aqa.compiled import compiled
 from aqa.measures.loss import DEFAULT_FRAME_S, LONGEST_FRAME_S
-from aqa.model import Flags, Ints, Stream
+from aqa.model import Flags, Ints
+from aqa.stream_model import Stream
 
 VIDEO_CLOCK_HZ = 90_000  # RFC 3551 table 5; of audio only MPA (and MPA-robust) counts so
 _Kind = TypeVar("_Kind", bound=np.generic)

@@ -10,7 +10,8 @@ from aqa.compiled import compiled
 from aqa.measures.lowband import Lowband
 from aqa.measures.mains import HUM, HUM_S, Mains
 from aqa.measures.measure import Found
-from aqa.model import Doubles, Floats, Series
+from aqa.model import Doubles, Floats
+from aqa.sound_model import Series
 
 TONES = ("hertz", "prominence_db", "level_dbfs", "share", "lines")
 ECHO = ("lag_ms", "height", "noise", "frames", "next_height")

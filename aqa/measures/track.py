@@ -23,7 +23,8 @@ from aqa.measures.repetition import Repetition
 from aqa.measures.runs import Runs, rules, table
 from aqa.measures.tones import Tones
 from aqa.measures.true_peak import TruePeak
-from aqa.model import Block, Candidates, Floats, Series, Track
+from aqa.model import Floats
+from aqa.sound_model import Block, Candidates, Series, Track
 
 CHUNK = 1 << 16
 """Samples per channel that a measure sees at once."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from aqa.measures import gcc
-from aqa.model import Block, Doubles, Floats
+from aqa.model import Doubles, Floats
+from aqa.sound_model import Block
 
 WINDOW_S, HOP_S = 0.5, 0.1  # where steps of 2.5 to 60 ms were recovered to 0.5 ms (tests/accuracy of this project)
 SAME_S = 0.001  # windows that agree so well have one delay

@@ -2,9 +2,9 @@
 
 import json
 
-from aqa.model import RecordingRow
 from aqa.mos import DOMAIN
 from aqa.report import words
+from aqa.sound_model import RecordingRow
 
 
 def about(row: RecordingRow) -> list[str]:

@@ -9,9 +9,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aqa.model import Analysis, StreamRow
+from aqa.event_model import Analysis
 from aqa.report import words
 from aqa.report.svg import el, percent
+from aqa.stream_model import StreamRow
 
 HEIGHT, _TOP, _BOTTOM = 162, 36, 32  # px: of the picture, above and below the curve
 _REACH = 1.5  # the axis is made longer than the sweep by at most this, for the modelled buffer

@@ -13,8 +13,9 @@ import av
 import numpy as np
 
 from aqa.decode_rtp import RtpDecoder, is_sound
+from aqa.event_model import Analysis
 from aqa.incidents import incidents
-from aqa.model import Analysis, Finding, Floats, InputError
+from aqa.model import Finding, Floats, InputError
 from aqa.report.verdict import faults, worst
 
 CONTEXT_S = 2.0  # sound either side of a finding

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 
 from aqa.measures.loss import LossRuns, burst_groups, loss_runs
-from aqa.model import Finding, Stream, StreamRow, utc_text
+from aqa.model import Finding, utc_text
 from aqa.playout import Played
 from aqa.report import words
 from aqa.report.delay_plot import delay_plot
@@ -12,6 +12,7 @@ from aqa.report.stream_words import sentences
 from aqa.report.streams_table import clock, legend, plain_text, wrapped
 from aqa.report.terminal import NOT_MEASURED, table
 from aqa.report.words import count, event_time, kind_words, length, number
+from aqa.stream_model import Stream, StreamRow
 
 MOST_BURSTS = 10
 MOST_FINDINGS = 40

@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 
-from aqa.model import Analysis, RecordingRow, utc_ns
+from aqa.event_model import Analysis
+from aqa.model import utc_ns
+from aqa.sound_model import RecordingRow
 
 Span = tuple[float, float]
 

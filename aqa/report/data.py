@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from aqa import __version__
+from aqa.event_model import Analysis
 from aqa.incidents import incidents
-from aqa.model import Analysis, Finding, utc_ns, utc_text
+from aqa.model import Finding, utc_ns, utc_text
 
 SCHEMA = "aqa.report/1"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from aqa.model import Analysis, Finding, SecondRow, StreamRow
+from aqa.event_model import Analysis
+from aqa.model import Finding, SecondRow
 from aqa.report import words
 from aqa.report.bars import Box, columns_of, loss_bars, made_up_hatch, runs
 from aqa.report.marks import STALLS, stalls
 from aqa.report.svg import el, percent
+from aqa.stream_model import StreamRow
 
 COLUMNS = 600  # of a picture: twenty streams of an hour stay small
 DELAY, PACKETS, MADE_UP = 72, 26, 13  # heights in px; made-up sound has half the height of lost packets

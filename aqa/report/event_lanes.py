@@ -11,8 +11,8 @@ import numpy as np
 from markupsafe import Markup
 
 from aqa.audience import Audience
+from aqa.event_model import Analysis, HistoryRow
 from aqa.incidents import Incident, Incidents
-from aqa.model import Analysis, HistoryRow
 from aqa.report import words
 from aqa.report.history import brought, lines_of, node_series
 from aqa.report.phrases import how_long, name

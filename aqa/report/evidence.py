@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from aqa.event_model import Analysis
 from aqa.incidents import Incident, Incidents
-from aqa.model import Analysis, Finding
+from aqa.model import Finding
 from aqa.report import words
 from aqa.report.history import lines_of
 from aqa.report.people import listening, reach

@@ -5,12 +5,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from aqa.event_model import Analysis
 from aqa.files import write_bytes
-from aqa.model import Analysis, Finding, InputError, StreamRow
+from aqa.model import Finding, InputError
 from aqa.report.data import findings_csv, finite
 from aqa.report.filters import wireshark_filter
 from aqa.report.streams_table import plain_text
 from aqa.report.words import NBSP, event_time, kind_words, length, who
+from aqa.stream_model import StreamRow
 
 
 def wireshark(analysis: Analysis) -> bytes:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aqa.detector import registry
+from aqa.event_model import Analysis
 from aqa.incidents import Incident, Incidents, incidents
-from aqa.model import Analysis, Finding
+from aqa.model import Finding
 from aqa.report.coverage import open_seconds
 from aqa.report.people import listening, reach
 from aqa.report.phrases import how_long, name

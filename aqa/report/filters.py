@@ -11,7 +11,8 @@ import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from aqa.model import Finding, StreamRow, utc_ns
+from aqa.model import Finding, utc_ns
+from aqa.stream_model import StreamRow
 
 MARGIN_S = 0.1  # either side of a time range: the packets around a fault, and times that are written to 1 ms
 WRAP_S = 30.0  # either side of sequence numbers that come again: at 2.5 ms a packet they do so after 164 s

@@ -4,7 +4,7 @@ import json
 from itertools import groupby
 from pathlib import PurePosixPath
 
-from aqa.model import Analysis, HistoryRow
+from aqa.event_model import Analysis, HistoryRow
 
 PRAISE = frozenset(("praise", "thanks", "ok", "good", "positive", "like"))
 """Kinds of feedback that are no complaint (as in `unexplained_complaints`)."""

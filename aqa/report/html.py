@@ -12,8 +12,9 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from aqa import __version__
+from aqa.event_model import Analysis, EventRow
 from aqa.incidents import Incident, incidents
-from aqa.model import Analysis, EventRow, Finding, RecordingRow, StreamRow
+from aqa.model import Finding
 from aqa.report import bars, charts, lanes, streams, verdict, words
 from aqa.report.about import about
 from aqa.report.clips import Clip
@@ -26,6 +27,8 @@ from aqa.report.history import lines_of
 from aqa.report.scatter import scatter
 from aqa.report.whole_rows import whole_event
 from aqa.settings import overrides_in
+from aqa.sound_model import RecordingRow
+from aqa.stream_model import StreamRow
 
 MOST_INCIDENTS = 60  # in the page; every one is in report.json
 MOST_FINDINGS = 200  # rows in the page; every one is in findings.csv

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from aqa.event_model import Analysis
 from aqa.incidents import incidents
-from aqa.model import Analysis, Finding, StreamRow
+from aqa.model import Finding
 from aqa.report import words
 from aqa.report.bars import LOSS_TOP_PCT, Box, loss_bars, made_up_bars
 from aqa.report.coverage import utc_ns_of
@@ -30,6 +31,7 @@ from aqa.report.marks import (
 )
 from aqa.report.svg import el, envelope, joined, percent
 from aqa.report.verdict import faults
+from aqa.stream_model import StreamRow
 
 MOST_OPEN = 6  # tracks; of the rest those without a finding are folded
 MOST_DRAWN = 40  # tracks

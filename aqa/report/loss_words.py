@@ -2,8 +2,8 @@
 
 import json
 
-from aqa.model import StreamRow
 from aqa.report.words import count, length
+from aqa.stream_model import StreamRow
 
 HEARD_S = 0.0005  # made-up sound below half a millisecond is rounding
 SAVED_S = 0.05  # RFC 7294's severely concealed second, as in the playout model: less is not worth longer delay

@@ -5,8 +5,9 @@ import re
 from collections.abc import Sequence
 
 from aqa import __version__
+from aqa.event_model import Analysis
 from aqa.incidents import incidents
-from aqa.model import Analysis, Finding
+from aqa.model import Finding
 from aqa.report import streams, verdict, words
 from aqa.report.about import about
 from aqa.report.data import settings_sha256

@@ -3,7 +3,8 @@
 import re
 from datetime import UTC, datetime
 
-from aqa.model import Analysis, InputError
+from aqa.event_model import Analysis
+from aqa.model import InputError
 from aqa.report.words import event_time, moment
 
 _CLOCK = re.compile(r"(\d{1,2}:)?\d{1,3}:\d{1,2}(\.\d+)?|\d+(\.\d+)?")

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aqa.event_model import Analysis, EventRow
 from aqa.files import write_bytes
-from aqa.model import Analysis, EventRow
 from aqa.report import data, html, markdown
 from aqa.report.clips import by_finding, make_clips
 

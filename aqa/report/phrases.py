@@ -5,8 +5,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aqa.event_model import Analysis
 from aqa.incidents import Incident, Incidents
-from aqa.model import Analysis, Finding
+from aqa.model import Finding
 from aqa.report import words
 from aqa.report.people import speaker
 from aqa.report.words import NBSP, count, length, listed, moment, plain

@@ -4,10 +4,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from aqa.event_model import Analysis
 from aqa.incidents import Incident
-from aqa.model import Analysis, Finding, StreamRow
+from aqa.model import Finding
 from aqa.report import words
 from aqa.report.words import APOSTROPHE, NBSP, count, length, number, plain, significant
+from aqa.stream_model import StreamRow
 
 NAMED = 0.40  # below this no cause is named
 NO_LOG = f"there is no packet log, so network, server and device can{APOSTROPHE}t be told apart"

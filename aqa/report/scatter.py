@@ -6,8 +6,9 @@ import numpy as np
 from markupsafe import Markup
 
 from aqa.audience import Audience
+from aqa.event_model import Analysis
 from aqa.incidents import Incident
-from aqa.model import Analysis, Doubles
+from aqa.model import Doubles
 from aqa.report.svg import el, percent
 from aqa.report.words import significant
 

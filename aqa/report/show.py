@@ -5,8 +5,9 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from aqa.event_model import Analysis, HistoryRow
 from aqa.incidents import Incidents, incidents
-from aqa.model import Analysis, HistoryRow, SecondRow
+from aqa.model import SecondRow
 from aqa.report import words
 from aqa.report.data import incident_rows
 from aqa.report.event_lanes import lettered

@@ -8,9 +8,9 @@ import json
 from typing import Any
 
 from aqa.detectors import clock_drift, duplication, jitter, reordering
-from aqa.model import StreamRow
 from aqa.report.loss_words import HEARD_S, late, lost, share
 from aqa.report.words import count, event_time, length, significant
+from aqa.stream_model import StreamRow
 
 GOOD = "nothing wrong found"
 STALL_MS = 500.0  # libwebrtc's "RTP gap": as the playout model's "nothing came", and the detector `stall`

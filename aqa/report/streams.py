@@ -7,11 +7,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aqa.model import Analysis, StreamRow
+from aqa.event_model import Analysis
 from aqa.report import words
 from aqa.report.buffers import choices, current_delay_ms, sweep_picture
 from aqa.report.delays import DelayPicture, delay_picture
 from aqa.report.verdict import faults
+from aqa.stream_model import StreamRow
 
 MOST_SHOWN = 20  # streams with details in the page; every one is in report.json
 Fact = tuple[str, str]

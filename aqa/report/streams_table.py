@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePath
 
-from aqa.model import StreamRow
 from aqa.report.stream_words import sentences
 from aqa.report.terminal import NOT_MEASURED, table
 from aqa.report.words import codec, count, plain
+from aqa.stream_model import StreamRow
 
 NARROWEST = 40  # below that a table is no table
 FITS = ((47, 9), (21, 9), (17, 8), (14, 8), (11, 8), (21, 7), (17, 7), (14, 7), (11, 7))

@@ -8,8 +8,9 @@ from itertools import pairwise
 import numpy as np
 
 from aqa.audience import Audience
+from aqa.event_model import Analysis
 from aqa.incidents import Incidents
-from aqa.model import Analysis, Finding
+from aqa.model import Finding
 from aqa.report import words
 from aqa.report.event_lanes import lettered
 from aqa.report.history import lines_of, node_series

@@ -9,8 +9,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from aqa.event_model import Analysis
 from aqa.incidents import incidents
-from aqa.model import Analysis, Finding
+from aqa.model import Finding
 from aqa.report import words
 from aqa.report.coverage import open_seconds, recorded_seconds, recorded_share
 from aqa.report.phrases import headline

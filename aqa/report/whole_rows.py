@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aqa.model import Analysis
+from aqa.event_model import Analysis
 from aqa.report.second_words import seconds
 from aqa.report.way_words import ways
 from aqa.report.words import NBSP, NOT_MEASURED, count, length, number, plain, significant

@@ -3,8 +3,13 @@
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from aqa.model import Analysis, Finding, StreamRow
+from aqa.model import Finding
+from aqa.stream_model import StreamRow
+
+if TYPE_CHECKING:  # a table of streams needs words alone
+    from aqa.event_model import Analysis
 
 NBSP = "\N{NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
@@ -165,7 +170,7 @@ def event_time(seconds: float, *, milliseconds: bool = False) -> str:
     return f"{text}.{rest:03d}" if milliseconds else text
 
 
-def moment(analysis: Analysis, seconds: float, *, milliseconds: bool = False) -> str:
+def moment(analysis: "Analysis", seconds: float, *, milliseconds: bool = False) -> str:
     """An event second as the time of day in UTC, with its date past midnight; event time where no UTC is known."""
     if analysis.event.start_utc is None:
         return event_time(seconds, milliseconds=milliseconds)
@@ -175,7 +180,7 @@ def moment(analysis: Analysis, seconds: float, *, milliseconds: bool = False) ->
     return f"{text}.{when.microsecond // 1000:03d}" if milliseconds else text
 
 
-def date(analysis: Analysis) -> str:
+def date(analysis: "Analysis") -> str:
     """The date of the event in UTC, ISO; empty where no UTC is known."""
     return (analysis.event.start_utc or "")[:10]
 

@@ -13,7 +13,8 @@ import numpy as np
 
 from accuracy.material import Clip
 from aqa.measures.levels import levels
-from aqa.model import Floats, Levels
+from aqa.model import Floats
+from aqa.sound_model import Levels
 
 APART_S = 1.5
 AUDIBLE_DB = -30.0  # a fault in sound that is fainter than this under active speech is not counted as observable

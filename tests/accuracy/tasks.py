@@ -14,7 +14,8 @@ from accuracy.scenarios import SCENARIOS
 from accuracy.sources import stable
 from aqa.detector import Detector, registry
 from aqa.measures.track import OPTIONAL, measure
-from aqa.model import Floats, Track
+from aqa.model import Floats
+from aqa.sound_model import Track
 
 CLEAN = "clean"
 FAULT_SEED = 1_000  # fault clips are other clips than the clean ones

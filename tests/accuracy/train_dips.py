@@ -31,7 +31,8 @@ from accuracy.sources import RATE as RATE_HZ
 from accuracy.sources import stable
 from aqa import dips
 from aqa.measures.track import measure
-from aqa.model import Candidates, Floats
+from aqa.model import Floats
+from aqa.sound_model import Candidates
 
 SPEECH = ("narrow", "fullband", "meeting", "synthetic", "gated", "words", "dialogue", "prompts")
 FAULTY = {

@@ -50,7 +50,8 @@ from test_frames import parse
 from whole_path import capture, found, kinds, only, read, row
 
 from aqa import chunks
-from aqa.model import InputError, StreamRow
+from aqa.model import InputError
+from aqa.stream_model import StreamRow
 
 FEW = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 CLEAN = talk(60)

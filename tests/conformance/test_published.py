@@ -13,7 +13,7 @@ from whole_path import row
 
 from aqa import packets
 from aqa.measures.payload import opus_ticks
-from aqa.model import Stream
+from aqa.stream_model import Stream
 
 MS2 = "rtp-pcap/BelledonneCommunications+mediastreamer2"
 ASTERISK = "rtp-pcap/asterisk+testsuite"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aqa import packets, streams
 from aqa.measures.clock import STATIC
-from aqa.model import Stream, StreamRow
+from aqa.stream_model import Stream, StreamRow
 
 CLOSE_MS = 0.01
 Key = tuple[int, str, str]

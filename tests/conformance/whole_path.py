@@ -7,8 +7,9 @@ from captures import Frames, Packet, frames, pcap
 
 from aqa import packets
 from aqa.detector import registry
-from aqa.model import Finding, Stream, StreamRow
+from aqa.model import Finding
 from aqa.playout import Buffer, Played, play
+from aqa.stream_model import Stream, StreamRow
 from aqa.streams import stream_row
 
 

@@ -8,7 +8,7 @@ from captures import Packet, talk
 from streams import stream
 
 from aqa.detector import registry
-from aqa.model import Stream
+from aqa.stream_model import Stream
 
 FIND = registry()["clock_drift"]
 

@@ -14,8 +14,8 @@ from aqa.detectors.concealment import Settings, concealment
 from aqa.measures.concealment import NAMES
 from aqa.measures.levels import Levels
 from aqa.measures.track import OPTIONAL, measure
-from aqa.model import Candidates, Track
 from aqa.settings import Settings as All
+from aqa.sound_model import Candidates, Track
 
 DETECTOR = registry()["concealment"]
 RATE = 48_000

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from aqa.detector import registry
-from aqa.model import Hole, Media
+from aqa.sound_model import Hole, Media
 
 
 def found(*holes):

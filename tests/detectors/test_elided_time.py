@@ -3,7 +3,7 @@ import json
 import pytest
 
 from aqa.detector import registry
-from aqa.model import Claim, Hole, Media
+from aqa.sound_model import Claim, Hole, Media
 
 
 def found(*claims, samples=4_800_000, **keywords):

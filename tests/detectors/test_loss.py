@@ -10,7 +10,8 @@ from streams import stream
 from aqa import packets
 from aqa.detector import registry
 from aqa.detectors.loss import Settings
-from aqa.model import Finding, Stream
+from aqa.model import Finding
+from aqa.stream_model import Stream
 
 FIND = registry()["loss"]
 

@@ -15,7 +15,8 @@ from aqa import packets, streams
 from aqa.chunks import DamagedError
 from aqa.formats import rtpproxy
 from aqa.measures import delay
-from aqa.model import InputError, Stream
+from aqa.model import InputError
+from aqa.stream_model import Stream
 
 SIPPY = "rtpproxy-recordings/sippy+rtpproxy"
 START_S = START_NS / 1e9

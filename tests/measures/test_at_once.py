@@ -15,11 +15,11 @@ from aqa.measures import rtp as streams_of_rtp
 from aqa.measures.arrivals import Arrivals
 from aqa.measures.order import order_of
 from aqa.measures.slots import slots_of
-from aqa.model import Stream
 from aqa.parse import ROW
 from aqa.playout import sweep_slots
 from aqa.report.stream_words import sentences
 from aqa.report.streams_table import streams_text
+from aqa.stream_model import Stream
 from aqa.streams import stream_row
 
 STEPS = st.lists(st.tuples(st.integers(0, 3), st.integers(-3, 60)), min_size=2, max_size=120)

@@ -6,7 +6,7 @@ from captures import Packet, talk
 from streams import stream
 
 from aqa.measures import delay, loss, rtp, skew
-from aqa.model import Stream
+from aqa.stream_model import Stream
 
 
 def without(lost: set[int], count: int = 2000) -> Stream:

@@ -8,7 +8,7 @@ from captures import talk
 from streams import stream
 
 from aqa.measures.dead_air import dead_air
-from aqa.model import NO_LEVEL
+from aqa.stream_model import NO_LEVEL
 
 TALK, ROOM, DEAD = -25, -66, -127
 

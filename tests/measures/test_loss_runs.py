@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from streams import stream
 
 from aqa.measures import loss, rtp
-from aqa.model import Stream
+from aqa.stream_model import Stream
 
 
 def without(count: int, *lost: int) -> Stream:

@@ -17,7 +17,7 @@ from aqa.frames import Records, Table
 from aqa.grouping import Rows, grouped
 from aqa.lanes import fill
 from aqa.measures import bins, delay, floor, loss, skew, slots
-from aqa.model import Stream
+from aqa.stream_model import Stream
 
 STEPS = st.lists(st.tuples(st.integers(0, 3), st.integers(-30, 900)), min_size=2, max_size=120)
 

@@ -7,7 +7,7 @@ import pytest
 
 from aqa import opus, packets
 from aqa.measures.payload import is_opus, levels_dbov, opus_copies, opus_ticks, red_type
-from aqa.model import NO_LEVEL
+from aqa.stream_model import NO_LEVEL
 
 
 def heads(*pairs: tuple[int, int]) -> np.ndarray:

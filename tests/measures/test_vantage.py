@@ -10,7 +10,7 @@ import soxr
 from aqa import opus
 from aqa.measures import coarse, gcc
 from aqa.measures.vantage import Delays, Step, alignment, delays, mono_16k
-from aqa.model import Block
+from aqa.sound_model import Block
 
 RATE = gcc.RATE_HZ
 

@@ -11,8 +11,9 @@ from report_builder import dropout, loss, stream
 from typer.testing import CliRunner
 
 from aqa.cli import app
-from aqa.model import Finding, StreamRow, evidence
+from aqa.model import Finding, evidence
 from aqa.report.filters import wireshark_filter, wireshark_filters
+from aqa.stream_model import StreamRow
 
 ROW = stream(src="10.0.0.1:5004", dst="10.0.0.2:6004", ssrc="0x00001234")
 needs_tshark = pytest.mark.skipif(shutil.which("tshark") is None, reason="tshark is not installed")

@@ -7,8 +7,9 @@ import pytest
 from night_builder import NAMES, night, whole
 from report_builder import analysis, dropout, event, loss, made_up, ran_dry, recording, stream, told
 
+from aqa.event_model import HistoryRow
 from aqa.incidents import incidents
-from aqa.model import HistoryRow, SecondRow, evidence
+from aqa.model import SecondRow, evidence
 from aqa.report import facts, html, lanes, markdown, scatter, words
 from aqa.report.evidence import told as in_words
 from aqa.report.whole_rows import whole_event

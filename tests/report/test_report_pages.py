@@ -11,7 +11,7 @@ import re
 import pytest
 from report_builder import analysis, dropout, event, events, loss
 
-from aqa.model import HistoryRow
+from aqa.event_model import HistoryRow
 from aqa.report import charts, data, html, lanes, markdown
 from aqa.report.pages import report_event, write_index, write_trends
 from aqa.report.svg import envelope

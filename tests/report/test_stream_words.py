@@ -13,10 +13,10 @@ from streams import stream
 
 from aqa.logs import worst_first
 from aqa.measures.loss import burst_groups, loss_runs
-from aqa.model import StreamRow
 from aqa.packets import read_log
 from aqa.report.loss_words import _in_bursts, share
 from aqa.report.stream_words import faults, remarks, sentences
+from aqa.stream_model import StreamRow
 from aqa.streams import stream_row
 
 NBSP = "\N{NO-BREAK SPACE}"
