@@ -25,6 +25,7 @@ _LAST = np.iinfo(np.int64).max
 LANES = 2
 """Threads that parse one log, each into a table of its own; results do not depend on how fast each is."""
 MAX_MESSAGES = 200_000  # RTCP and SIP packets kept: one a second of 50 streams for over an hour
+_IPV4_MAPPED = bytes(10) + b"\xff\xff"  # RFC 4291 2.5.5.2
 _SIDE_ROOM = 1 << 10
 _DISCARD = (1 << 56).to_bytes(8, "big")  # RFC 6666: 100::/64 is no packet's address
 
@@ -163,5 +164,6 @@ class Table:
 
 def _end(address: bytes, port: int) -> str:
     """Address and port as text; IPv6 in brackets (RFC 3986 3.2.2)."""
-    host = ipaddress.IPv6Address(address)
-    return f"{host.ipv4_mapped}:{port}" if host.ipv4_mapped else f"[{host}]:{port}"
+    if address.startswith(_IPV4_MAPPED):
+        return f"{'.'.join(map(str, address[12:]))}:{port}"
+    return f"[{ipaddress.IPv6Address(address)}]:{port}"

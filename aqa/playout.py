@@ -8,6 +8,7 @@ each stretch starts the buffer anew. Where the clock rate is unknown, and for vi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -74,12 +75,12 @@ class Playout:
         ordered = np.sort(self.delays_ns)  # three times as fast as partition
         return int(ordered[int(0.95 * (len(ordered) - 1))]) * 1e-6 if len(ordered) else None
 
-    @property
+    @cached_property
     def lengths_s(self) -> Doubles:
         """Length of each concealed interval."""
         return np.asarray(self.end_s - self.start_s, np.float64)
 
-    @property
+    @cached_property
     def concealed_s(self) -> float:
         """Sound made up, in all."""
         return float(self.lengths_s.sum())

@@ -3,7 +3,6 @@
 The table fits the width it is given: addresses are shortened in the middle, then the least important columns go.
 """
 
-import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -162,12 +161,12 @@ def _codec(row: StreamRow) -> str:
 
 def wrapped(text: str, width: int, indent: str = "") -> str:
     """Text on lines of at most `width`, those after the first two further in."""
-    if len(indent) + len(text) <= width and text.isprintable():  # most: a twentieth of the time
-        return indent + text
-    return textwrap.fill(
-        text, width, initial_indent=indent, subsequent_indent=indent + "  ", break_long_words=True,
-        break_on_hyphens=False,
-    )  # fmt: skip
+    lines, left, margin = [], " ".join(text.splitlines()), indent
+    while len(left) > (room := max(width - len(margin), 1)):  # textwrap takes ten times as long
+        space = left.rfind(" ", 0, room + 1)
+        lines.append(margin + left[: space if space > 0 else room])
+        left, margin = left[len(lines[-1]) - len(margin) :].lstrip(" "), indent + "  "
+    return "\n".join([*lines, margin + left])
 
 
 def _number(value: float | None, digits: int) -> str:

@@ -2,15 +2,18 @@
 
 import dataclasses
 import re
+import textwrap
 from itertools import pairwise
 
 import pytest
 from captures import frames, pcap, talk
+from hypothesis import given
+from hypothesis import strategies as st
 from report_builder import stream as row
 from typer.testing import CliRunner
 
 from aqa.cli import app
-from aqa.report.streams_table import shortened, streams_text
+from aqa.report.streams_table import shortened, streams_text, wrapped
 
 LONG = row(
     src="[2001:db8:1111:2222:3333:4444:5555:6666]:50004", dst="[2001:db8:1111:2222:3333:4444:5555:7777]:40000",
@@ -98,3 +101,16 @@ def test_a_capture_that_cut_its_packets_is_noted(tmp_path):
     ran = CliRunner().invoke(app, ["packets", str(tmp_path / "cut.pcap")], env={"COLUMNS": "200"})
     assert (ran.exit_code, ran.stderr) == (0, "")
     assert "cut.pcap: 50 packets are in it only in part" in ran.stdout
+
+
+@given(st.lists(st.text("abc,.\u00e4\u00a0", min_size=1), max_size=60).map(" ".join), st.integers(20, 60))
+def test_text_is_wrapped_as_pythons_own_does(text: str, width: int) -> None:
+    own = textwrap.fill(text, width, initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False)
+    assert wrapped(text, width, "    ").strip() == own.strip()
+
+
+@given(st.text(st.characters(codec="utf-8"), max_size=200), st.integers(1, 30))
+def test_nothing_of_a_text_is_lost_by_wrapping_and_lines_are_no_longer_than_asked(text: str, width: int) -> None:
+    lines = wrapped(text, width, "  ").split("\n")
+    assert "".join("".join(lines).split()) == "".join(text.split())
+    assert all(len(line) <= max(width, 5) for line in lines)
