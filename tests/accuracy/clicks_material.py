@@ -1,9 +1,9 @@
-"""Sound for `train_clicks` that the generator does not have: strings and wood."""
+"""For `train_clicks`: sound that the generator does not have (strings and wood), and what of a click can be seen."""
 
 from typing import Any
 
 import numpy as np
-from scipy.signal import lfilter
+from scipy.signal import lfilter, welch
 
 from accuracy import material
 from accuracy.material import Clip
@@ -49,3 +49,18 @@ def plucked(number: int) -> Clip:
     samples = samples + material.noise_of(length, rng) * np.float32(10 ** (-rng.uniform(20, 60) / 20))
     samples, lsb = material._stored(material._scaled(samples, rng), rng)
     return Clip(samples, RATE, "plucked", "made", number, lsb, "train")
+
+
+def stands_out(x: Floats, rate: int, at: int, samples: int, times: float) -> float:
+    """How many times its noise a click stands out of a matched filter that knows the spectrum of the sound beside it.
+
+    `samples` of them from `at` on are raised by `times` the RMS of the 20 ms around. No linear detector does better
+    (Kay, Fundamentals of Statistical Signal Processing II, 4.4): below 5, noise alone does as much often.
+    """
+    far, near = rate // 50, rate // 1000
+    sides = x[at - far : at - near], x[at + samples + near : at + far]
+    size = min(256, len(sides[1]) // 2)
+    density = sum(welch(side, nperseg=size, detrend=False, return_onesided=False)[1] for side in sides) / 2
+    pulse = np.abs(np.fft.fft(np.ones(samples), size)) ** 2
+    around = x[at - rate // 100 : at + rate // 100].astype(np.float64)
+    return float(times * np.sqrt(np.mean(around**2) * np.mean(pulse / (density + 1e-20))))

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from accuracy import sources
+from accuracy.clicks_material import stands_out
 from accuracy.faults import hop_levels, spots
 from accuracy.material import DOMAINS, SPLITS, Clip, clips, minutes_available, one_clip
 from accuracy.opus import CODERS, FRAME, gilbert_elliott, send
@@ -164,3 +165,12 @@ def test_made_clips_are_the_same_each_time_long_enough_and_unclipped(domain, mon
 def test_every_domain_of_a_scenario_and_every_recorder_exists():
     for one in SCENARIOS.values():
         assert set(one.domains) <= set(DOMAINS) and set(one.recorders) <= set(RECORDERS), one.name
+
+
+@pytest.mark.parametrize(("samples", "times"), [(1, 0.5), (4, 0.5), (1, 8.0), (5, 2.0)])
+def test_in_white_noise_a_click_stands_out_as_the_textbook_says(samples, times):
+    x = np.random.default_rng(1).normal(0, 0.1, 48_000).astype(np.float32)
+    found = [stands_out(x, 48_000, at, samples, times) for at in range(2_000, 46_000, 1_000)]
+    assert np.mean(found) == pytest.approx(times * np.sqrt(samples), rel=0.1)
+    smooth = np.convolve(x, np.hanning(9) / 4, mode="same").astype(np.float32)  # little in it that rises as fast
+    assert np.median([stands_out(smooth, 48_000, at, 1, times) for at in range(2_000, 46_000, 1_000)]) > 20 * times

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.signal import resample_poly
 from sound import Sound
 
-from accuracy.clicks_material import plucked
+from accuracy.clicks_material import plucked, stands_out
 from accuracy.faults import Spot, spots
 from accuracy.material import MADE, Clip, one_clip
 from accuracy.recorders import record
@@ -164,12 +164,18 @@ def seen(job: Job, cache: Path) -> Seen:
             x = whole[0]
         path.write_bytes(pickle.dumps((x, lsb, truths)))
     x, lsb, truths = pickle.loads(path.read_bytes())
+    if job.fault == "click":
+        truths = [(at_s, of | {"stands_out": _stands_out(x, job.rate, at_s, of)}) for at_s, of in truths]
     pass_.MEASURES = (Discontinuity,)
     track = pass_.measure(Sound(x, job.rate, lsb=lsb))[0]
     found = track.candidates["discontinuity"]
     peak = found.features[:, found.columns.index("peak_dbfs")]
     at_s, heard = found.start_sample / job.rate, clicks.heard(track, Limits())
     return Seen(job, len(x) / job.rate, clicks.rows(track), at_s, heard, peak, truths)
+
+
+def _stands_out(x: Floats, rate: int, at_s: float, of: dict[str, Any]) -> float:
+    return stands_out(x, rate, round(at_s * rate), of["samples"], of["times"])
 
 
 def labels(part: Seen) -> np.ndarray:
@@ -261,7 +267,24 @@ def told(parts: Sequence[Seen]) -> Iterator[str]:
         ]
         if of:
             yield f"{rate:6} {recorder:6}{domain:10} {_line(of, least)}"
+    for rate, times in itertools.product(RATES, (0.25, 0.5, 1.0)):
+        hits = [hit for o in speech if o.part.job.rate == rate and o.part.job.fault == "click" for hit in o.hits]
+        yield f"{rate:6} clicks of {times:g} RMS " + _by_reach([hit for hit in hits if hit[0]["times"] == times])
     yield from _calibrated(speech)
+
+
+REACH = (0, 5, 8, 12, 20, np.inf)  # times the noise
+
+
+def _by_reach(hits: Sequence[tuple[dict[str, Any], float]]) -> str:
+    """Recall by how far clicks stand out of the best filter there is, and what share of all that is."""
+    out, score = np.array([params["stands_out"] for params, _ in hits]), np.array([score for _, score in hits])
+    parts = []
+    for low, high in itertools.pairwise(REACH):
+        inside = (out >= low) & (out < high)
+        recall = f"{np.mean(score[inside] >= clicks.MIN_SCORE):.2f}" if inside.any() else "n/m"
+        parts.append(f"{low} to {high} times the noise: {inside.mean():.2f} of {len(out)}, recall {recall}")
+    return "; ".join(parts)
 
 
 def _line(of: Sequence[Judged], least: float) -> str:
