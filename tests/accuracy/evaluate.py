@@ -124,21 +124,12 @@ def boundary_errors_ms(heard: Sequence[Heard]) -> Doubles:
     return np.array(errors) * 1000
 
 
-def rates(heard: Sequence[Heard], window_s: float = 30.0) -> tuple[float, float]:
-    """Share of each 30 s that is faulty, true against found: Pearson's r and mean absolute error in per cent."""
-    pairs = [
-        (_share(h.truths[h.observable], at, window_s), _share(h.findings, at, window_s))
-        for h in heard for at in np.arange(0, h.seconds - window_s + 0.1, window_s)
-    ]  # fmt: skip
-    both = 100 * np.array(pairs, np.float64).reshape(-1, 2)
+def rates(shares: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Shares in per cent, true and said: Pearson's r and mean absolute error; NaN where they do not vary."""
+    both = np.array(shares, np.float64).reshape(-1, 2)
     if len(both) < 3 or not both.std(axis=0).all():
         return float("nan"), float("nan")
     return float(np.corrcoef(both.T)[0, 1]), float(np.abs(both[:, 0] - both[:, 1]).mean())
-
-
-def _share(rows: Doubles, at: float, window_s: float) -> float:
-    inside = np.clip(rows, at, at + window_s)
-    return float((inside[:, 1] - inside[:, 0]).sum() / window_s)
 
 
 def interval_of_recall(heard: Sequence[Heard], seed: int = 0) -> tuple[float, float]:

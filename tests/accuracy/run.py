@@ -18,7 +18,7 @@ from accuracy.opus import version
 from accuracy.recorders import RECORDERS
 from accuracy.scenarios import SCENARIOS, Scenario
 from accuracy.sources import DOMAINS, SPLITS
-from accuracy.tasks import CLEAN, FAULT_SEED, Done, Task, detectors, heard, perform
+from accuracy.tasks import CLEAN, FAULT_SEED, RATE, Done, Task, detectors, heard, perform
 from aqa.model import KINDS
 
 CLEAN_SECONDS = (60.0, 120.0)
@@ -210,8 +210,9 @@ def _breakdown(one: Scenario, of: list[Done]) -> None:
     if not own:
         return
     rows = scored(of, own, one)
-    if one.name.startswith("rate_"):
-        print("    rate per 30 s: r {:.3f}, mean error {:.2f} %".format(*rates(rows)))
+    if one.name.startswith(RATE):
+        shares = [pair for d in of for pair in d.shares]
+        print("    made-up share of {} times 30 s: r {:.3f}, mean error {:.2f} %".format(len(shares), *rates(shares)))
     missed = sum(len(h.truths) - int(h.observable.sum()) for h in rows)
     for names in (*([one.by] if one.by else []), ("recorder",), ("level",), ("domain",)):
         cells = by(rows, names)

@@ -1,5 +1,6 @@
 """One clip made, recorded and judged by every detector and peer: what a worker process does."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,18 +9,21 @@ from sound import Sound
 from accuracy import peers
 from accuracy.evaluate import Heard, intervals
 from accuracy.faults import Truth
+from accuracy.faults_coded import SEGMENT_S
 from accuracy.material import one_clip
 from accuracy.recorders import record
 from accuracy.scenarios import SCENARIOS
 from accuracy.sources import stable
 from aqa.detector import Detector, registry
+from aqa.measures.concealment_kernels import QUIET_DB
 from aqa.measures.track import OPTIONAL, measure
 from aqa.model import Floats
 from aqa.sound_model import Track
 
-CLEAN = "clean"
+CLEAN, RATE = "clean", "rate_"
 FAULT_SEED = 1_000  # fault clips are other clips than the clean ones
 Rows = list[tuple[float, float, float]]  # start, end, confidence
+Rates = list[tuple[float, float]]  # of 30 s each: per cent of the sound that was made up, in truth and as said
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ class Done:
     seconds: float
     rows: dict[str, Rows]
     truths: tuple[Truth, ...] = ()
+    shares: Rates = field(default_factory=list)
     params: list[dict[str, object]] = field(default_factory=list)
 
 
@@ -67,8 +72,9 @@ def perform(task: Task) -> Done:
         mono = np.ascontiguousarray(samples[0])
         competing = {name: find for name, (of, find) in peers.peers().items() if kinds & set(of)}
         rows |= {name: [(a, b, 1.0) for a, b in find(mono)] for name, find in competing.items()}
+    shares = made_up_shares(samples, lsb, truths) if task.scenario.startswith(RATE) else []
     params = [t.params | {"recorder": task.recorder, "domain": task.domain, "level": _level(t)} for t in truths]
-    return Done(task, samples.shape[1] / clip.rate, rows, truths, params)
+    return Done(task, samples.shape[1] / clip.rate, rows, truths, shares, params)
 
 
 def _kinds(task: Task) -> set[str]:
@@ -89,6 +95,26 @@ def judged(samples: Floats, lsb: float, kinds: set[str]) -> dict[str, Rows]:
     for kind in sorted(kinds):
         found = [(f.start_s, f.end_s, f.confidence) for track in tracks for f in detectors()[kind](track)]
         out[f"aqa {kind}"] = found if len(tracks) == 1 else merged(found)
+    return out
+
+
+def made_up_shares(samples: Floats, lsb: float, truths: Sequence[Truth]) -> Rates:
+    """What `concealed_pct_estimated` says of each 30 s as if they were a recording, beside the truth.
+
+    The share is that of sound, as there: of hops within 40 dB of the speech; in SILK and hybrid only what was made up
+    in active speech counts.
+    """
+    size, out = round(SEGMENT_S * 48_000), []
+    for at in range(0, samples.shape[1] - size + 1, size):
+        track = measure(Sound(samples[:1, at : at + size], 48_000, lsb=lsb), optional=OPTIONAL)[0]
+        made_up = np.zeros(size, np.bool_)
+        for one in truths:
+            if one.observable or one.params["mode"] == "celt":
+                made_up[max(one.start_sample - at, 0) : max(one.end_sample - at, 0)] = True
+        sound = track.level_dbfs > (track.levels.active_speech_dbfs or 0.0) - QUIET_DB
+        said = track.facts["concealed_pct_estimated"]
+        if said is not None and sound.any():
+            out.append((100 * float(made_up.reshape(-1, 480).mean(axis=1)[sound].mean()), said))
     return out
 
 
