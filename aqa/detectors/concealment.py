@@ -19,26 +19,26 @@ packet log or the receiver's counters are there, they are exact: believe them.
 
 Thresholds and their source
 ---------------------------
-Two models of boosted trees give log odds per 5 ms: one of CELT's way, averaged over 20 ms (the usual frame of
-RFC 6716 2.1.4), one of SILK's and hybrid's, averaged over 40 ms. Figures are of the validation split of
-tests/accuracy, where the thresholds were set too: 2.1 hours of clean speech in PCM (spoken words, acted dialogue,
-announcements, narrow and full-band speech, meetings, gated and synthetic speech), the same after Opus at 32 kb/s, 21
-minutes after MP3, and 19 minutes each way of music, applause and noise. CELT from 1.0 on: 2.8 false alarms an hour of
-speech in PCM (15 in synthetic speech, 6 in words, 0 elsewhere), 0.9 after Opus, none after MP3, none in music,
-applause and noise. Frames of one stream begin at multiples of 20 ms: where at least 8 candidates of log odds 0.5
-share a phase (binomial tail below 0.01), those of that phase count from -0.5 on. Recall for 1, 2, 3, 5 and 10 packets
-in active speech is then .93, .99, .99, .99 and .99 of 136 bursts each (.93, .98 and .99 for 1, 2 and more without the
-phase; .79 for 1 in meetings and synthetic speech). SILK and hybrid from 0.5 on: 6.2 false alarms an hour in PCM, 6.2
-after Opus, 8.4 after MP3, three fifths of them in synthetic speech (39 an hour of that; at most 12 in any other in
-PCM and Opus). Recall is .06, .28, .42, .41 and .36 in hybrid and .00, .28, .39, .37 and .41 in SILK; from -0.2 on it
-would be .42 to .45 for three packets and more, at 21 an hour. libopus 1.6.1 and 1.3.1 conceal alike. Where the
-recorder encodes once more, the copy is blurred: CELT's 1, 2, 3, 5 and 10 are found .87, .97, .98, 1.0 and .98 after
-MP3 at 128 kb/s, .79, .97, .93, .98 and .95 after AAC at 96, .40 to .83 after AAC at 64, .16 to .62 after Opus.
-`concealed_pct_estimated` was off by 0.8 per cent of the sound in 30 s of CELT with losses of 0 to 20 %, by 1.5 in
-hybrid and SILK (r .97 and .87), by 0.4 where nothing was lost (clips left out of the fit in turn). The test split was
-last used with models that had learnt from fewer voices (2026-11-23: .96, .95 and .98 for 1, 2, 3 and more packets of
-CELT, at 140 false alarms an hour; those models make 48 an hour in the sound above). Severity as of dropouts: from 60
-ms (three frames) nearly all are heard; from 200 ms on it is a freeze.
+Two models of boosted trees give log odds per 5 ms: one of CELT's way, averaged over 20 ms (the usual frame of RFC
+6716 2.1.4), one of SILK's and hybrid's, averaged over 40 ms. Figures are of the validation split of tests/accuracy,
+where the thresholds were set too: 2.1 hours of clean speech in PCM (spoken words, acted dialogue, announcements,
+narrow and full-band speech, meetings, gated and synthetic speech), the same after Opus at 32 kb/s, 21 minutes after
+MP3, and 19 minutes each way of music, applause and noise. CELT from 1.0 on: 2.8 false alarms an hour of speech in PCM
+(15 in synthetic speech, 6 in words, 0 elsewhere), 0.9 after Opus, none after MP3, none in music, applause and noise.
+Frames of one stream begin at multiples of 20 ms: where at least 8 candidates of log odds 0.5 share a phase (binomial
+tail below 0.01), those of that phase count from -0.5 on. Recall for 1, 2, 3, 5 and 10 packets in active speech is
+then .93, .99, .99, .99 and .99 of 136 bursts each (.93, .98 and .99 for 1, 2 and more without the phase; .79 for 1 in
+meetings and synthetic speech). SILK and hybrid from 0.5 on: 6.2 false alarms an hour in PCM, 6.2 after Opus, 8.4
+after MP3, three fifths of them in synthetic speech (39 an hour of that; at most 12 in any other in PCM and Opus).
+Recall is .06, .28, .42, .41 and .36 in hybrid and .00, .28, .39, .37 and .41 in SILK; from -0.2 on it would be .42 to
+.45 for three packets and more, at 21 an hour. libopus 1.6.1 and 1.3.1 conceal alike. Where the recorder encodes once
+more, the copy is blurred: CELT's 1, 2, 3, 5 and 10 are found .87, .97, .98, 1.0 and .98 after MP3 at 128 kb/s, .79,
+.97, .93, .98 and .95 after AAC at 96, .40 to .83 after AAC at 64, .16 to .62 after Opus. `concealed_pct_estimated`
+was fitted there too, and is off by 0.4 per cent of the sound in 30 s without losses. In the test split, used once
+(2026-11-23), the same models found .96, .95 and .98 of CELT's 1, 2, 3 and more packets at 21 false alarms an hour, 10
+of the 15 in one minute of a meeting, and .28 and .39 of SILK's and hybrid's 3 and more; the share was off by 1.1 per
+cent of the sound in 30 s of CELT and by 2.8 in hybrid (72 each with losses of 0 to 20 %, r .96 and .68). Severity as
+of dropouts: from 60 ms (three frames) nearly all are heard; from 200 ms on it is a freeze.
 
 What to do
 ----------

@@ -48,8 +48,8 @@ class Done:
     seconds: float
     rows: dict[str, Rows]
     truths: tuple[Truth, ...] = ()
-    shares: Rates = field(default_factory=list)
     params: list[dict[str, object]] = field(default_factory=list)
+    shares: Rates = field(default_factory=list)
 
 
 def detectors() -> dict[str, Detector]:
@@ -74,7 +74,7 @@ def perform(task: Task) -> Done:
         rows |= {name: [(a, b, 1.0) for a, b in find(mono)] for name, find in competing.items()}
     shares = made_up_shares(samples, lsb, truths) if task.scenario.startswith(RATE) else []
     params = [t.params | {"recorder": task.recorder, "domain": task.domain, "level": _level(t)} for t in truths]
-    return Done(task, samples.shape[1] / clip.rate, rows, truths, shares, params)
+    return Done(task, samples.shape[1] / clip.rate, rows, truths, params, shares)
 
 
 def _kinds(task: Task) -> set[str]:
