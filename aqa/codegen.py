@@ -17,12 +17,12 @@ _CONTIGUOUS = 0x0101  # NPY_ARRAY_CARRAY_RO: in C order, and aligned
 
 
 def make_code(
-    function: FunctionType, entry: str, signature: str, *, check_bounds: bool, any_order: bool = False
+    function: FunctionType, entry: str, signature: str, *, check_bounds: bool, freedoms: Sequence[str] = ()
 ) -> tuple[bytes, list[Shape], str | None]:
     """Compile for this processor: object code, shapes of the arguments and format of the results.
 
     `entry` is what the entry is called; all else in the code is for itself. `function` finds numba's own objects in
-    its globals. TypeError where the code needs more than the C library.
+    its globals. `freedoms` are LLVM's fast-math flags. TypeError where the code needs more than the C library.
     """
     from numba.core import registry  # noqa: PLC0415 - half a second, once for a kernel
     from numba.core.compiler_lock import global_compiler_lock  # noqa: PLC0415
@@ -33,10 +33,8 @@ def make_code(
     flags: Any = compiler.Flags()
     flags.nrt, flags.no_cpython_wrapper, flags.no_cfunc_wrapper = False, True, True
     flags.boundscheck = check_bounds
-    if any_order:
-        flags.fastmath = importlib.import_module("numba.core.cpu_options").FastMathOptions(
-            {"reassoc", "contract", "nsz"}
-        )
+    if freedoms:
+        flags.fastmath = importlib.import_module("numba.core.cpu_options").FastMathOptions(set(freedoms))
     target = registry.cpu_target
     typing, context = target.typing_context, target.target_context
     with global_compiler_lock:

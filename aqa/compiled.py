@@ -51,9 +51,9 @@ class Kernel:
     Not at import: a command loads the kernels that it needs, and no others.
     """
 
-    def __init__(self, function: Any, signature: str, *, any_order: bool = False) -> None:
+    def __init__(self, function: Any, signature: str, freedoms: tuple[str, ...] = ()) -> None:
         self.__doc__, self._function, self._signature = function.__doc__, function, signature
-        self._any_order = any_order
+        self._freedoms = freedoms
 
     @cached_property
     def _run(self) -> Loaded:
@@ -70,7 +70,7 @@ class Kernel:
             name,
             self._signature,
             check_bounds=_checks_bounds(),
-            any_order=self._any_order,
+            freedoms=self._freedoms,
         )
         with contextlib.suppress(OSError):
             write_bytes(path, write_code(code, name, arguments, results))
@@ -79,7 +79,7 @@ class Kernel:
     def _hash(self) -> str:
         parts = [
             self._signature,
-            *["in any order"] * self._any_order,
+            *self._freedoms,
             _environment(),
             *_meaning(self._function, set()),
         ]
@@ -90,13 +90,17 @@ class Kernel:
         return self._run(*arguments)
 
 
-def compiled(signature: str, *, any_order: bool = False) -> Callable[[Callable[..., Any]], Kernel]:
+def compiled(
+    signature: str, *, any_order: bool = False, unrounded: bool = False
+) -> Callable[[Callable[..., Any]], Kernel]:
     """A kernel for these types (numba's words). It makes no arrays: its caller hands it those it works in.
 
-    `any_order`: sums may be taken in another order than written, and products added unrounded: sums then run as
-    fast as the processor can. The same numbers in loops of the same lengths still give the same bits.
+    `unrounded`: products may be added without being rounded first, where the processor can: half the wait in filters.
+    `any_order`: sums may besides be taken in another order than written, and so run as fast as the processor can; the
+    same numbers in loops of the same lengths still give the same bits.
     """
-    return lambda function: Kernel(function, signature, any_order=any_order)
+    freedoms = ("contract", "reassoc", "nsz") if any_order else ("contract",) if unrounded else ()
+    return lambda function: Kernel(function, signature, freedoms)
 
 
 def inlined(function: Callable[..., Any]) -> Any:

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+from numpy.typing import NDArray
 
 from aqa.clock import Clock, check_format
 from aqa.decode_av import CUT_SHORT, AvDecoder
 from aqa.flac import CHECKSUM, damaged_frames
-from aqa.model import InputError, utc_ns
+from aqa.model import Floats, InputError, utc_ns
 from aqa.sound_model import Block, Media
 
 BLOCK = 1 << 16
@@ -36,6 +37,7 @@ class PcmDecoder:
         self.sample_rate_hz: int = info.samplerate
         self.channels: int = info.channels
         self.lsb = 2.0 ** -STEPS.get(info.subtype, 15)
+        self.kind = "int16" if info.subtype == "PCM_16" else "float32"  # its own floats take long
         self.container = info.format.lower()
         self.codec = info.subtype.lower()
         self.stated, self.start_ns = _stated(path, info)
@@ -47,13 +49,13 @@ class PcmDecoder:
         with soundfile.SoundFile(str(self.path)) as file:
             while not clean:
                 try:
-                    read = file.read(BLOCK, dtype="float32", always_2d=True)
+                    read = file.read(BLOCK, dtype=self.kind, always_2d=True)
                 except (soundfile.LibsndfileError, RuntimeError):
                     break
                 clean = not len(read)
                 if not clean:
                     start = self.clock.place(None, len(read))
-                    yield Block(start, self.clock.clean(start, np.ascontiguousarray(read.T)))
+                    yield Block(start, self.clock.clean(start, _full_scale(read)))
         if not clean or (self.container == "flac" and self.clock.position < (self.stated or 0)):
             yield from self._rest()
         if self.stated is not None:
@@ -98,6 +100,12 @@ class PcmDecoder:
             self.clock.missing,
             self.clock.damaged,
         )
+
+
+def _full_scale(read: NDArray[np.int16] | Floats) -> Floats:
+    """Frames (n, channels) as samples (channels, n), full scale 1."""
+    out = np.empty(read.shape[::-1], np.float32)
+    return np.multiply(read.T, np.float32(2.0**-15 if read.dtype == np.int16 else 1.0), out=out)
 
 
 def _stated(path: Path, info: "soundfile._SoundFileInfo") -> tuple[int | None, int | None]:

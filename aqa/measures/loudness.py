@@ -49,7 +49,10 @@ def coefficients(rate: int) -> Doubles:
     return out
 
 
-@compiled("void(float32[::1], int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[::1], float32[::1])")
+@compiled(
+    "void(float32[::1], int64, int64, int64, int64, float64[:, ::1], int64[::1], float64[::1], float32[::1])",
+    unrounded=True,
+)
 def _power_kernel(x, lo, hi, base, rate, filters, ints, reals, power):  # type: ignore[no-untyped-def]
     """Mean square of the K-weighted samples per 100 ms; hop k starts at sample ceil(k rate / 10).
 
