@@ -103,7 +103,8 @@ def test_a_capture_that_cut_its_packets_is_noted(tmp_path):
     assert "cut.pcap: 50 packets are in it only in part" in ran.stdout
 
 
-WORDS = st.lists(st.text("abc,.\u00e4\u00a0", min_size=1, max_size=12), max_size=60)
+WORD = st.text("abc,.\u00e4", min_size=1, max_size=6)
+WORDS = st.lists(WORD | st.builds("{}\u00a0{}".format, WORD, WORD), max_size=60)  # as a number and its unit
 
 
 @given(WORDS.map(" ".join), st.integers(20, 60))
