@@ -82,18 +82,19 @@ def main() -> None:
         make(path, options.streams, options.packets)
         aqa = [sys.executable, "-m", "aqa.cli", "packets", str(path)]
         rows = json.loads(timed([*aqa, "--json"])[2])  # compiles the kernels, which are kept; reads the file
-        table, whole = ([timed(each) for _ in range(options.rounds)] for each in (aqa, [*aqa, "--json"]))
-        theirs = [timed([*TSHARK, str(path)]) for _ in range(options.rounds)] if shutil.which("tshark") else []
+        commands = [aqa, [*aqa, "--json"], *([[*TSHARK, str(path)]] if shutil.which("tshark") else [])]
+        rounds = [[timed(each) for each in commands] for _ in range(options.rounds)]  # in turn: noise hits all alike
         size_mb = path.stat().st_size / 1e6
     total = sum(row["packets"] for row in rows)
     assert len(rows) == options.streams
     print(f"{total:,} packets in {len(rows)} streams, {size_mb:.0f} MB")
-    for name, runs in (("aqa packets", table), ("aqa packets --json", whole), ("tshark", theirs)):
-        if runs:
-            best, most = min(runs)[0], max(run[1] for run in runs)
-            ratio = f", {min(theirs)[0] / best:.1f} times as fast as tshark" if theirs and runs is not theirs else ""
-            print(f"{name + ':':20} best {best:.2f} s of {len(runs)}, {most} MB{ratio}")
-    if not theirs:
+    names = ("aqa packets", "aqa packets --json", "tshark")
+    best = {name: min(runs)[0] for name, runs in zip(names, zip(*rounds, strict=True), strict=False)}
+    for name, runs in zip(names, zip(*rounds, strict=True), strict=False):
+        ratio = f", {best['tshark'] / best[name]:.1f} times as fast as tshark" if "tshark" in best else ""
+        most = max(run[1] for run in runs)
+        print(f"{name + ':':20} best {best[name]:.2f} s of {len(runs)}, {most} MB{ratio * (name != 'tshark')}")
+    if "tshark" not in best:
         print("tshark is not installed: nothing to compare with")
 
 
